@@ -1,0 +1,71 @@
+//! `combiner run`, `combiner now`.
+
+use std::path::Path;
+
+use runledger_listener::combiner::{CombinerSettings, combine_folder, run_service};
+use runledger_listener::kafka::{ConsumerSettings, Start};
+use runledger_listener::updates::FILE_SUBMISSIONS;
+
+use super::{Site, stop};
+use crate::arguments::Combiner;
+use crate::failure::{Failure, Result};
+use crate::place;
+
+/// All combiners share the work, also with DAMNIT's own.
+const GROUP: &str = "xfel-da-damnit-combiner";
+
+/// Runs the service, or merges one folder.
+pub(super) fn run(here: &Path, what: Combiner, site: &Site) -> Result {
+    match what {
+        Combiner::Run => serve(here, site),
+        Combiner::Now { db_dir } => now(&place::absolute(&db_dir)?, site),
+    }
+}
+
+fn serve(here: &Path, site: &Site) -> Result {
+    let settings = CombinerSettings {
+        consumer: site
+            .config
+            .updates
+            .broker()
+            .map(|brokers| ConsumerSettings {
+                brokers,
+                topics: vec![FILE_SUBMISSIONS.into()],
+                group_id: GROUP.into(),
+                // What was announced before our first start is merged too: it is harmless twice.
+                start: Start::Earliest,
+                properties: site.config.updates.properties.clone(),
+            }),
+        publisher: site.publisher_settings(),
+        folders: super::listener::watched_folders(here)?,
+    };
+    let stop = stop::flag()?;
+    Ok(run_service(settings, &stop)?)
+}
+
+fn now(dir: &Path, site: &Site) -> Result {
+    let mut publisher = site.publisher()?;
+    let combined = combine_folder(dir, &mut publisher)?;
+    publisher.close(super::FAREWELL);
+    println!(
+        "{} fragments of {} runs merged",
+        combined.fragments.len(),
+        combined.runs.len()
+    );
+    let broken = combined
+        .broken
+        .iter()
+        .map(|(path, why)| format!("{}: {why}", path.display()));
+    let waiting = combined
+        .waiting
+        .iter()
+        .map(|(run, why)| format!("{run}: {why}"));
+    let left: Vec<String> = broken.chain(waiting).collect();
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::partly(format!(
+            "not merged:\n  {}",
+            left.join("\n  ")
+        ))),
+    }
+}

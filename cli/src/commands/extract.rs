@@ -1,0 +1,70 @@
+//! `extract`: what a job runs, in the database's folder.
+
+use std::path::Path;
+
+use runledger_context::run::RunId;
+use runledger_listener::extraction;
+use runledger_listener::job::{Job, Request};
+use runledger_listener::queue::{host_name, user_name};
+use runledger_storage::Database;
+
+use super::Site;
+use crate::arguments::{Choice, Extract};
+use crate::failure::{Failure, Result};
+
+/// Evaluates one run of the database in `dir`.
+pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
+    // Before the log's first line: a folder without a database has no log.
+    Database::open(dir)?;
+    let job = job(dir, extract);
+    eprintln!("\n{}", first_line(&job));
+    let extracted = extraction::extract(&job, &site.extraction(), site.publisher()?)?;
+    match extracted.cut_short {
+        None => Ok(()),
+        Some(why) => Err(Failure::partly(format!(
+            "{why}; {} variables were finished by then and are kept",
+            extracted.computed
+        ))),
+    }
+}
+
+fn job(dir: &Path, extract: Extract) -> Job {
+    let request = Request {
+        cluster: extract.cluster_job,
+        update_variables: extract.update_vars,
+        ..request(extract.choice)
+    };
+    let run = RunId::new(extract.proposal, extract.run);
+    let new = Job::new(run, extract.data.into(), dir.to_path_buf(), request);
+    Job {
+        processing_id: extract
+            .processing_id
+            .unwrap_or_else(|| new.processing_id.clone()),
+        ..new
+    }
+}
+
+/// The request for a user's choice of variables.
+pub(super) fn request(choice: Choice) -> Request {
+    Request {
+        matches: choice.matches,
+        variables: choice.variables,
+        params: choice.params,
+        mock: choice.mock,
+        ..Request::default()
+    }
+}
+
+/// By this line users find a job in a run's log.
+fn first_line(job: &Job) -> String {
+    let (run, proposal) = (job.run.number.0, job.run.proposal.0);
+    let (user, host) = (user_name(), host_name());
+    let place = match std::env::var("SLURM_JOB_ID") {
+        Ok(id) if !id.is_empty() => {
+            let cluster = std::env::var("SLURM_CLUSTER_NAME").unwrap_or_default();
+            format!("{host} (job id: {id}, cluster: {cluster})")
+        }
+        _ => format!("{host} (subprocess)"),
+    };
+    format!("----- Processing r{run} (p{proposal}) as {user} on {place} -----")
+}

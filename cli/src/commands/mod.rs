@@ -1,0 +1,125 @@
+//! Each command: from its arguments to the parts that do the work.
+
+mod combiner;
+mod completions;
+mod config_check;
+mod database;
+mod demo;
+mod extract;
+mod init;
+mod key_value;
+mod listen;
+mod listener;
+mod read_context;
+mod reprocess;
+mod stop;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use runledger_listener::extraction::ExtractionSettings;
+use runledger_listener::publisher::{Publisher, PublisherSettings};
+use runledger_listener::queue::LocalSettings;
+
+use crate::arguments::{Arguments, Command};
+use crate::config::{self, Config};
+use crate::failure::{Failure, Result};
+use crate::logging::{self, Loudness};
+use crate::place;
+
+/// How long the last messages of a command may take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What every command is given beside its own arguments.
+pub(crate) struct Site {
+    /// The settings in force.
+    pub(crate) config: Config,
+    /// The file they came from, for the jobs that are started.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Site {
+    /// The site as configured for work in `dir`.
+    fn load(asked: Option<&Path>, dir: &Path) -> Result<Self> {
+        let file = config::file(asked, dir)
+            .map(|path| place::absolute(&path))
+            .transpose()?;
+        let config = config::load(file.as_deref()).map_err(|e| {
+            Failure::usage(e).hint("`deploy/runledger.toml` lists every setting with its meaning")
+        })?;
+        Ok(Self { config, file })
+    }
+
+    /// How jobs evaluate context files.
+    fn extraction(&self) -> ExtractionSettings {
+        let opener = &self.config.context.opener;
+        ExtractionSettings {
+            python: self.config.context.python.clone(),
+            opener: (!opener.is_empty()).then(|| opener.clone()),
+            time_limit: self.config.jobs.time_limit,
+        }
+    }
+
+    /// Where news goes.
+    fn publisher_settings(&self) -> PublisherSettings {
+        PublisherSettings {
+            broker: self.config.updates.broker(),
+            properties: self.config.updates.properties.clone(),
+        }
+    }
+
+    fn publisher(&self) -> Result<Publisher> {
+        Ok(Publisher::new(&self.publisher_settings())?)
+    }
+
+    /// How jobs run on this machine: as this same program, with the same configuration.
+    fn local_jobs(&self) -> Result<LocalSettings> {
+        let program = std::env::current_exe()
+            .map_err(|e| Failure::new(format!("this program does not find itself: {e}")))?;
+        Ok(LocalSettings {
+            program,
+            config: self.file.clone(),
+            limit: self.config.jobs.local_limit,
+        })
+    }
+}
+
+/// Does what the command line says.
+pub(crate) fn run(arguments: Arguments) -> Result {
+    let loudness = Loudness {
+        verbose: arguments.verbose,
+        quiet: arguments.quiet,
+    };
+    let here = place::here()?;
+    let dir = match &arguments.command {
+        Command::Listen(listen) => place::absolute(&listen.dir)?,
+        _ => here.clone(),
+    };
+    if let Command::Completions { shell } = arguments.command {
+        return completions::print(shell);
+    }
+    if !matches!(arguments.command, Command::Listen(_)) {
+        logging::start(loudness, None)?;
+    }
+    let asked = arguments.config.as_deref();
+    if matches!(arguments.command, Command::Config(_)) {
+        return config_check::run(asked, &dir);
+    }
+    let site = Site::load(asked, &dir)?;
+    match arguments.command {
+        Command::Init(init) => init::run(&init, &site),
+        Command::DbConfig(change) => database::settings(&here, &change),
+        Command::Proposal { proposal } => database::proposal(&here, proposal),
+        Command::NewId { db_dir } => database::new_id(&db_dir),
+        Command::ReadContext => read_context::run(&here, &site),
+        Command::Listener(what) => listener::run(&here, what, &site),
+        Command::Listen(listen) => listen::run(&dir, listen.test, loudness, &site),
+        Command::Extract(extract) => extract::run(&here, extract, &site),
+        Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
+        Command::Combiner(what) => combiner::run(&here, what, &site),
+        Command::Table(table) => table::run(&table),
+        Command::Demo(demo) => demo::run(&demo),
+        Command::Config(_) | Command::Completions { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,156 @@
+//! What is wrong with settings that are well-formed: the things they name do not exist or make no sense.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+/// Every problem of a configuration, each with what to do about it.
+pub(crate) fn problems(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    brokers(config, &mut found);
+    notifications(config, &mut found);
+    data(config, &mut found);
+    context(config, &mut found);
+    jobs(config, &mut found);
+    found
+}
+
+fn brokers(config: &Config, found: &mut Vec<String>) {
+    for broker in &config.notifications.brokers {
+        address("notifications.brokers", broker, found);
+    }
+    if let Some(broker) = config.updates.broker() {
+        for one in broker.split(',') {
+            address("updates.broker (or AMORE_BROKER)", one.trim(), found);
+        }
+    }
+}
+
+fn address(setting: &str, broker: &str, found: &mut Vec<String>) {
+    let well_formed = broker
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
+    if !well_formed {
+        found.push(format!(
+            "`{setting}`: {broker:?} is no broker's address; write host:port"
+        ));
+    }
+}
+
+fn notifications(config: &Config, found: &mut Vec<String>) {
+    let n = &config.notifications;
+    if n.brokers.is_empty() {
+        found
+            .push("`notifications.brokers` is empty; name at least one broker as host:port".into());
+    }
+    if n.topics.is_empty() {
+        found
+            .push("`notifications.topics` is empty; name the topics that announce new runs".into());
+    }
+    if n.events.is_empty() {
+        found.push(
+            "`notifications.events` is empty; name the events, for example run_closed = \"raw\""
+                .into(),
+        );
+    }
+}
+
+fn data(config: &Config, found: &mut Vec<String>) {
+    let root = &config.data.root;
+    if !root.is_dir() {
+        found.push(format!(
+            "`data.root`: {} is no folder; set it to where the proposals are (databases outside of it can still be \
+             watched with `runledger listener add`)",
+            root.display()
+        ));
+    }
+}
+
+fn context(config: &Config, found: &mut Vec<String>) {
+    let python = &config.context.python;
+    if program(python).is_none() {
+        found.push(format!(
+            "`context.python`: no program {} can be run; give the full path of a Python 3.9 or newer with NumPy",
+            python.display()
+        ));
+    }
+    let opener = &config.context.opener;
+    if !opener.is_empty() && !is_opener(opener) {
+        found.push(format!(
+            "`context.opener`: {opener:?} is not module:function"
+        ));
+    }
+}
+
+fn is_opener(text: &str) -> bool {
+    let word = |part: &str| {
+        !part.is_empty()
+            && part
+                .split('.')
+                .all(|w| !w.is_empty() && w.chars().all(|c| c == '_' || c.is_alphanumeric()))
+    };
+    text.split_once(':')
+        .is_some_and(|(module, function)| word(module) && word(function))
+}
+
+fn jobs(config: &Config, found: &mut Vec<String>) {
+    if config.jobs.local_limit == 0 {
+        found.push("`jobs.local_limit` is 0, so no job would ever run; set it to 1 or more".into());
+    }
+    if config.jobs.time_limit.is_zero() {
+        found.push(
+            "`jobs.time_limit` is 0, so every job would be ended at once; write for example \"2h\""
+                .into(),
+        );
+    }
+}
+
+/// Where a program is: the path itself, or the first place on `PATH` that has it.
+fn program(name: &Path) -> Option<PathBuf> {
+    if name.components().count() > 1 {
+        return name.is_file().then(|| name.to_path_buf());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runledger_listener::settings::Profile;
+
+    fn sound() -> Config {
+        let mut config = Config::of(Profile::Maxwell);
+        config.data.root = "/".into();
+        config.context.python = "/bin/sh".into();
+        config
+    }
+
+    #[test]
+    fn a_sound_configuration_has_no_problem() {
+        assert_eq!(problems(&sound()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_unusable_setting_is_named_at_once() {
+        let mut config = sound();
+        config.notifications.brokers = vec!["nowhere".into()];
+        config.notifications.topics.clear();
+        config.updates.broker = "host:notaport".into();
+        config.data.root = "/no/such/folder".into();
+        config.context.python = "no-such-python".into();
+        config.context.opener = "opener".into();
+        config.jobs.local_limit = 0;
+        let found = problems(&config);
+        assert_eq!(found.len(), 7, "{found:#?}");
+    }
+
+    #[test]
+    fn a_broker_may_be_switched_off() {
+        let mut config = sound();
+        config.updates.broker = "none".into();
+        assert_eq!(problems(&config), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,127 @@
+//! The site's configuration: one `runledger.toml`, with a default for everything in it.
+//!
+//! Which file: `--config`, else `$RUNLEDGER_CONFIG`, else `runledger.toml` in the folder at work, else none.
+//! A setting in the environment (`AMORE_BROKER`, `XFEL_DATA_ROOT`, `EXTRA_DATA_DATA_ROOT`) wins over the file.
+
+mod check;
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use runledger_listener::settings::{DataSettings, NotificationSettings, Profile};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use check::problems;
+pub(crate) use read::load;
+
+/// The file's name where no other is given.
+pub(crate) const FILE_NAME: &str = "runledger.toml";
+/// The environment variable that names the file.
+pub(crate) const FILE_VARIABLE: &str = "RUNLEDGER_CONFIG";
+
+/// Everything that a site can set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Which set of built-in defaults: `maxwell` or `onc`.
+    pub(crate) profile: Profile,
+    /// Where word of new runs comes from.
+    pub(crate) notifications: NotificationSettings,
+    /// Where we tell others what is new.
+    pub(crate) updates: UpdateSettings,
+    /// Where the facility keeps its runs.
+    pub(crate) data: DataSettings,
+    /// How context files are evaluated.
+    pub(crate) context: ContextSettings,
+    /// The jobs.
+    pub(crate) jobs: JobSettings,
+}
+
+/// Where we publish updates and file submissions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateSettings {
+    /// `host:port`, or `none` to publish nothing.
+    pub(crate) broker: String,
+    /// librdkafka properties (TLS, SASL, …), passed on as they are.
+    pub(crate) properties: std::collections::BTreeMap<String, String>,
+}
+
+impl UpdateSettings {
+    /// The broker, unless there is to be none.
+    pub(crate) fn broker(&self) -> Option<String> {
+        (self.broker != "none").then(|| self.broker.clone())
+    }
+}
+
+/// How context files are evaluated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContextSettings {
+    /// The interpreter of databases that name none in `context_python`.
+    pub(crate) python: PathBuf,
+    /// `module:function` that opens a run instead of `extra_data.open_run`; empty: extra_data.
+    pub(crate) opener: String,
+}
+
+/// The jobs that evaluate runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobSettings {
+    /// At most this many at once on this machine.
+    pub(crate) local_limit: usize,
+    /// A job that takes longer is ended; what it has finished by then is kept.
+    #[serde(with = "humantime_serde")]
+    pub(crate) time_limit: Duration,
+}
+
+impl Config {
+    /// The defaults of a profile.
+    pub(crate) fn of(profile: Profile) -> Self {
+        Self {
+            profile,
+            notifications: NotificationSettings::of(profile),
+            updates: UpdateSettings {
+                broker: "exflwgs06.desy.de:9091".into(),
+                properties: Default::default(),
+            },
+            data: DataSettings::default(),
+            context: ContextSettings {
+                python: "python3".into(),
+                opener: String::new(),
+            },
+            jobs: JobSettings {
+                local_limit: half_the_cores(),
+                time_limit: Duration::from_secs(2 * 3600),
+            },
+        }
+    }
+
+    /// What the environment says on top of the file.
+    fn with_environment(mut self, get: impl Fn(&str) -> Option<String>) -> Self {
+        if let Some(broker) = get("AMORE_BROKER") {
+            self.updates.broker = broker;
+        }
+        if let Some(root) = get("EXTRA_DATA_DATA_ROOT").or_else(|| get("XFEL_DATA_ROOT")) {
+            self.data.root = root.into();
+        }
+        self
+    }
+}
+
+/// Half of this machine's cores, at least one and at most ten, as DAMNIT does.
+fn half_the_cores() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, 10)
+}
+
+/// The file to read, if any: the one asked for, or the one in `dir`.
+pub(crate) fn file(asked: Option<&Path>, dir: &Path) -> Option<PathBuf> {
+    let named = asked.map(Path::to_path_buf).or_else(|| {
+        std::env::var_os(FILE_VARIABLE)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    });
+    named.or_else(|| Some(dir.join(FILE_NAME)).filter(|path| path.is_file()))
+}

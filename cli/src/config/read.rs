@@ -1,0 +1,213 @@
+//! Reading the file: every key that is unknown or of the wrong kind is found, not only the first.
+
+use std::path::{Path, PathBuf};
+
+use runledger_listener::settings::Profile;
+use serde_path_to_error::Path as KeyPath;
+use toml::{Table, Value};
+
+use super::Config;
+
+/// A configuration file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It cannot be opened.
+    #[error("the configuration {} cannot be read: {source}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("the configuration {} is not valid TOML: {message}", path.display())]
+    Syntax { path: PathBuf, message: String },
+    /// Some of its settings are unknown or of the wrong kind.
+    #[error("the configuration {} has {} problem{}:\n{}", path.display(), problems.len(),
+        if problems.len() == 1 { "" } else { "s" }, bullets(problems))]
+    Settings {
+        path: PathBuf,
+        problems: Vec<String>,
+    },
+}
+
+pub(super) fn bullets(problems: &[String]) -> String {
+    let lines: Vec<String> = problems.iter().map(|p| format!("  - {p}")).collect();
+    lines.join("\n")
+}
+
+/// The configuration in `file`, or the defaults where there is none, with the environment on top.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Error> {
+    let config = match file {
+        Some(path) => from_file(path)?,
+        None => Config::of(Profile::of_this_host()),
+    };
+    Ok(config.with_environment(|name| std::env::var(name).ok().filter(|v| !v.is_empty())))
+}
+
+fn from_file(path: &Path) -> Result<Config, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+        path: path.into(),
+        source,
+    })?;
+    let given: Table = text.parse().map_err(|e: toml::de::Error| Error::Syntax {
+        path: path.into(),
+        message: e.to_string().trim_end().to_owned(),
+    })?;
+    let (config, problems) = settle(given);
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(Error::Settings {
+            path: path.into(),
+            problems,
+        })
+    }
+}
+
+/// Lays the given settings over the profile's; a setting that does not fit is named and left out, and the
+/// rest is tried again, so that all problems come to light in one go.
+fn settle(mut given: Table) -> (Config, Vec<String>) {
+    let mut problems = Vec::new();
+    let profile = profile(&mut given, &mut problems);
+    let base = Table::try_from(Config::of(profile)).expect("our own defaults are valid TOML");
+    loop {
+        let mut merged = base.clone();
+        overlay(&mut merged, &given);
+        let mut track = serde_path_to_error::Track::new();
+        let attempt = serde_path_to_error::Deserializer::new(Value::Table(merged), &mut track);
+        match <Config as serde::Deserialize>::deserialize(attempt) {
+            Ok(config) => return (config, problems),
+            Err(error) => {
+                let path = track.path();
+                problems.push(describe(&path, &error));
+                if !remove(&mut given, &path, &error) {
+                    return (Config::of(profile), problems);
+                }
+            }
+        }
+    }
+}
+
+fn profile(given: &mut Table, problems: &mut Vec<String>) -> Profile {
+    match given.remove("profile").map(Value::try_into::<Profile>) {
+        None => Profile::of_this_host(),
+        Some(Ok(profile)) => profile,
+        Some(Err(error)) => {
+            problems.push(format!("`profile`: {}", error.message()));
+            Profile::of_this_host()
+        }
+    }
+}
+
+/// Tables are laid over each other key by key, except those that are one value: a site that names its
+/// events or properties names all of them.
+fn overlay(base: &mut Table, given: &Table) {
+    for (key, value) in given {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) if !is_one_value(key) => {
+                overlay(below, above);
+            }
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn is_one_value(key: &str) -> bool {
+    matches!(key, "events" | "properties")
+}
+
+fn describe(path: &KeyPath, error: &toml::de::Error) -> String {
+    format!(
+        "`{path}`: {}",
+        error.message().replace("unknown field", "unknown setting")
+    )
+}
+
+/// Takes the setting that does not fit out of `given`; false if it cannot be found there.
+fn remove(given: &mut Table, path: &KeyPath, error: &toml::de::Error) -> bool {
+    let mut keys: Vec<String> = path.iter().filter_map(segment_key).collect();
+    if let Some(unknown) = unknown_field(error.message())
+        && keys.last().map(String::as_str) != Some(unknown)
+    {
+        keys.push(unknown.to_owned());
+    }
+    remove_at(given, &keys)
+}
+
+fn segment_key(segment: &serde_path_to_error::Segment) -> Option<String> {
+    match segment {
+        serde_path_to_error::Segment::Map { key } => Some(key.clone()),
+        _ => None,
+    }
+}
+
+fn unknown_field(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+fn remove_at(table: &mut Table, keys: &[String]) -> bool {
+    match keys {
+        [] => false,
+        [last] => table.remove(last).is_some(),
+        [first, rest @ ..] => match table.get_mut(first) {
+            Some(Value::Table(inner)) => remove_at(inner, rest),
+            // The whole section has the wrong kind.
+            Some(_) => table.remove(first).is_some(),
+            None => false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(text: &str) -> (Config, Vec<String>) {
+        settle(text.parse().expect("test TOML"))
+    }
+
+    #[test]
+    fn nothing_given_gives_the_defaults_of_the_profile() {
+        let (config, problems) = settled("profile = 'onc'");
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(
+            config.notifications.topics,
+            ["test.euxfel.hed.daq", "test.euxfel.hed.cal"]
+        );
+    }
+
+    #[test]
+    fn every_unknown_or_wrong_setting_is_named_at_once() {
+        let (_, problems) = settled(
+            "profile = 'maxwell'\nspeed = 3\n[jobs]\nlocal_limt = 2\ntime_limit = 'soon'\n[updates]\nbroker = 7\n",
+        );
+        let all = problems.join("\n");
+        for word in ["speed", "local_limt", "jobs.time_limit", "updates.broker"] {
+            assert!(all.contains(word), "{word} is not in:\n{all}");
+        }
+        assert_eq!(problems.len(), 4, "{all}");
+    }
+
+    #[test]
+    fn an_unknown_profile_is_a_problem_beside_the_others() {
+        let (_, problems) = settled("profile = 'moon'\n[data]\nroof = 1\n");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains("moon"), "{problems:?}");
+    }
+
+    #[test]
+    fn events_that_a_site_names_replace_the_built_in_ones() {
+        let (config, problems) = settled("[notifications.events]\nrun_closed = 'raw'\n");
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(config.notifications.events.len(), 1);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let (config, _) = settled("[updates]\nbroker = 'there:1'\n");
+        let config =
+            config.with_environment(|name| (name == "AMORE_BROKER").then(|| "here:2".into()));
+        assert_eq!(config.updates.broker, "here:2");
+    }
+}

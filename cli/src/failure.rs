@@ -1,0 +1,112 @@
+//! The rim where errors meet people: which thing, what is wrong, what to do next, and the exit code.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why a command did not do all that it was asked to.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    code: u8,
+}
+
+/// What a command gives back.
+pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// It failed (exit code 1).
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self::with_code(1, message)
+    }
+
+    /// It was asked for in a wrong way (exit code 2).
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::with_code(2, message)
+    }
+
+    /// Some of it failed, the rest is done (exit code 3).
+    pub(crate) fn partly(message: impl fmt::Display) -> Self {
+        Self::with_code(3, message)
+    }
+
+    fn with_code(code: u8, message: impl fmt::Display) -> Self {
+        Self {
+            message: message.to_string(),
+            hint: None,
+            code,
+        }
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn hinted(self, hint: Option<&str>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// Tells the user on stderr and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        eprintln!("error: {}", self.message);
+        if let Some(hint) = &self.hint {
+            eprintln!("hint: {hint}");
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<runledger_storage::Error> for Failure {
+    fn from(error: runledger_storage::Error) -> Self {
+        use runledger_storage::Error as E;
+        let hint = match &error {
+            E::NoDatabase { .. } => Some(
+                "make one with `runledger init DIR --proposal NUMBER`, or go to the folder of another",
+            ),
+            E::NewerDatabase { .. } => {
+                Some("use the program that wrote it, or a newer one; nothing was changed")
+            }
+            _ => None,
+        };
+        Self::new(&error).hinted(hint)
+    }
+}
+
+impl From<runledger_context::Error> for Failure {
+    fn from(error: runledger_context::Error) -> Self {
+        use runledger_context::Error as E;
+        let hint = match &error {
+            E::NoPython { .. } | E::TooOld { .. } | E::NoNumpy { .. } | E::NoGreeting { .. } => {
+                Some(
+                    "name another with `runledger db-config context-python PATH`: setting `context_python` of the database",
+                )
+            }
+            _ => None,
+        };
+        let traceback = match &error {
+            E::ContextFile { traceback, .. } => traceback.clone(),
+            _ => None,
+        };
+        match traceback {
+            Some(traceback) => Self::new(format!("{error}\n\n{}", traceback.trim_end())),
+            None => Self::new(&error),
+        }
+        .hinted(hint)
+    }
+}
+
+impl From<runledger_listener::Error> for Failure {
+    fn from(error: runledger_listener::Error) -> Self {
+        use runledger_listener::Error as E;
+        match error {
+            E::Storage(error) => error.into(),
+            E::Context(error) => error.into(),
+            error => Self::new(error),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Which folder a user means by a proposal number or a path.
+
+use std::path::{Path, PathBuf};
+
+use runledger_context::run::Proposal;
+use runledger_listener::proposals::Proposals;
+
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+
+/// Where a proposal's database is, below the proposal's folder.
+const USUAL: &str = "usr/Shared/amore";
+
+/// The usual database folder of a proposal, whether or not it is there yet.
+pub(crate) fn usual_folder(proposal: Proposal, config: &Config) -> Result<PathBuf> {
+    let mut proposals = Proposals::new(config.data.clone());
+    match proposals.find(proposal) {
+        Some(folder) => Ok(folder.join(USUAL)),
+        None => Err(Failure::new(format!(
+            "proposal {} has no folder below {}",
+            proposal.0,
+            config.data.root.display()
+        ))
+        .hint("give the database's folder instead, or set `data.root` or XFEL_DATA_ROOT")),
+    }
+}
+
+/// An existing folder, given by its path or by a proposal's number.
+pub(crate) fn existing(proposal_or_dir: &str, config: &Config) -> Result<PathBuf> {
+    let path = Path::new(proposal_or_dir);
+    if path.is_dir() {
+        return absolute(path);
+    }
+    match proposal_or_dir.parse() {
+        Ok(number) => usual_folder(Proposal(number), config),
+        Err(_) => Err(Failure::usage(format!(
+            "{proposal_or_dir} is neither a proposal number nor an existing folder"
+        ))),
+    }
+}
+
+/// The same place, independent of the working directory.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .map_err(|e| Failure::new(format!("{} is no usable path: {e}", path.display())))
+}
+
+/// The folder at work.
+pub(crate) fn here() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|e| {
+        Failure::new(format!("the current folder is gone or closed to you: {e}"))
+            .hint("cd to another")
+    })
+}

@@ -1,0 +1,114 @@
+"""The worker's side of the channel: frames on a socket of its own, so that nobody's `print` gets in.
+
+A frame is the header's length (unsigned, 32 bits, little-endian), the header (a JSON object in UTF-8)
+and the raw buffers whose lengths its field "buffers" lists. Values are data: no frame is ever code.
+`docs/worker-protocol.md` lists the messages; `PROTOCOL` in `runledger_worker.py` is their version.
+"""
+import fcntl
+import json
+import os
+import socket
+import struct
+
+import numpy as np
+
+from .arrays import raw_bytes
+
+# The other side refuses longer headers; large things travel in buffers.
+LONGEST_HEADER = 64 << 20
+# High, where code that closes or reuses small numbers does not meet it.
+_LOWEST_FD = 200
+
+
+class Buffers:
+    """The raw parts of one frame; memory that occurs twice travels once."""
+
+    def __init__(self):
+        self.parts = []
+        self._kept = []
+        self._known = {}
+
+    def add(self, content):
+        """Takes bytes; returns the buffer's number."""
+        self.parts.append(content)
+        return len(self.parts) - 1
+
+    def add_array(self, array):
+        """Takes an array's elements; returns the buffer's number."""
+        array = np.asarray(array, order="C")
+        # The same memory has the same bytes, as long as it is kept.
+        memory = (array.__array_interface__["data"][0], array.nbytes)
+        if memory not in self._known or array.nbytes == 0:
+            self._kept.append(array)
+            self._known[memory] = self.add(raw_bytes(array))
+        return self._known[memory]
+
+
+class Channel:
+    """Both directions of the socket; belongs to this process alone, never to its children."""
+
+    def __init__(self, fd):
+        safe = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST_FD)
+        os.close(fd)
+        self._socket = socket.socket(fileno=safe)
+        self._identity = _identity(safe)
+        self._pid = os.getpid()
+        os.register_at_fork(after_in_child=self._socket.close)
+
+    def leave_if_forked(self):
+        """Ends a forked child that has come back out of the users' function."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+
+    def send(self, message, buffers=None, **fields):
+        """Sends one frame, or ends the process where nobody can be told anything any more."""
+        self.leave_if_forked()
+        parts = buffers.parts if buffers else []
+        lengths = [len(part) for part in parts]
+        header = _header(dict(fields, message=message, buffers=lengths))
+        self._check_identity()
+        try:
+            self._socket.sendall(struct.pack("<I", len(header)) + header)
+            for part in parts:
+                self._socket.sendall(part)
+        except OSError:
+            os._exit(1)
+
+    def receive(self):
+        """The next request, or None when the other side has gone."""
+        length = self._read(4)
+        if length is None:
+            return None
+        header = self._read(struct.unpack("<I", length)[0])
+        return None if header is None else json.loads(header)
+
+    def _read(self, count):
+        content = b""
+        while len(content) < count:
+            part = self._socket.recv(count - len(content))
+            if not part:
+                return None
+            content += part
+        return content
+
+    def _check_identity(self):
+        """The users' code may have closed our descriptor, and its number may now be their file."""
+        try:
+            intact = _identity(self._socket.fileno()) == self._identity
+        except OSError:
+            intact = False
+        if not intact:
+            os.write(2, b"the channel to runledger was closed by the context file\n")
+            os._exit(1)
+
+
+def _identity(fd):
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def _header(fields):
+    header = json.dumps(fields, allow_nan=False).encode("ascii")
+    if len(header) > LONGEST_HEADER:
+        raise ValueError(f"a message of {len(header)} bytes is too long to describe a result")
+    return header

@@ -1,0 +1,80 @@
+"""Executes the context file, once, and finds out what it declares."""
+import os
+import sys
+import traceback
+import types
+
+from . import declaration
+from .failures import message_of
+from .variable import Variable
+
+RUNTIME = os.path.dirname(os.path.abspath(__file__))
+
+
+class Invalid(Exception):
+    """The file cannot be used: what is wrong, and the traceback if it came from an exception."""
+
+    def __init__(self, problems, shown=None):
+        super().__init__(problems)
+        self.problems = problems
+        self.traceback = shown
+
+
+class ContextFile:
+    """The variables of a file by name, what each needs directly, and an order that respects this."""
+
+    def __init__(self, variables):
+        self.variables = variables
+        self.dependencies, self.order, problems = declaration.examine(variables)
+        if problems:
+            raise Invalid(problems)
+
+
+def load(path):
+    """Executes the file at `path` and checks its variables; raises `Invalid`."""
+    try:
+        found = _execute(path)
+        return ContextFile({value.name: value for value in found if _is_declared(value)})
+    except Invalid:
+        raise
+    except BaseException as error:
+        raise Invalid([_as_problem(error, path)], own_traceback(error)) from None
+
+
+def _execute(path):
+    """The values of the file's names, in the order of their definition."""
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    name = os.path.splitext(os.path.basename(path))[0]
+    # A module that can be imported by its name: functions of the file can be pickled by process pools.
+    module = types.ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module
+    exec(code, vars(module))
+    return list(vars(module).values())
+
+
+def _is_declared(value):
+    return isinstance(value, Variable) and value.func is not None
+
+
+def _as_problem(error, path):
+    if isinstance(error, SyntaxError):
+        return declaration.problem(f"{type(error).__name__}: {error.msg}", (error.filename, error.lineno))
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path
+    ]
+    place = (path, lines[-1] if lines else None)
+    return declaration.problem(f"{type(error).__name__}: {message_of(error)}", place)
+
+
+def own_traceback(error):
+    """The traceback's text without the frames of this runtime."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(RUNTIME):
+        frames = frames.tb_next
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames))
+    except Exception:
+        # Users' exceptions may not even be printable.
+        return f"{type(error).__name__}: {message_of(error)}\n"

@@ -1,0 +1,59 @@
+"""Starts the worker: `python runledger_worker.py FD`.
+
+This one file keeps to the grammar that all Pythons since 2.6 share, because an interpreter that is too
+old has to be able to say so.
+"""
+import json
+import os
+import struct
+import sys
+
+OLDEST = (3, 9)
+# The version of the messages that `channel.py` carries; the other side compares it with its own.
+PROTOCOL = 1
+
+
+def greeting(**more):
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return dict(more, message="hello", protocol=PROTOCOL, python=version, pid=os.getpid(), buffers=[])
+
+
+def say(fd, **more):
+    header = json.dumps(greeting(**more)).encode("utf-8")
+    os.write(fd, struct.pack("<I", len(header)) + header)
+
+
+def main():
+    fd = int(sys.argv.pop())
+    if sys.version_info < OLDEST:
+        say(fd)
+        sys.exit("Python is too old: %s" % sys.version)
+    try:
+        import numpy
+    except Exception as error:
+        say(fd, numpy=None, reason=str(error))
+        sys.exit("NumPy cannot be imported: %s" % error)
+    find_ours_first()
+    import damnit_ctx  # noqa: F401 (before a module of the users could take its name)
+    from runledger_runtime import worker
+
+    find_users_first()
+    worker.serve(fd, greeting(numpy=numpy.__version__))
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def find_ours_first():
+    sys.path[:] = [HERE] + [folder for folder in sys.path if folder != HERE]
+
+
+def find_users_first():
+    # The database folder comes first, as if the context file were a script; we come last, for the
+    # process pools of users, which import anew.
+    others = [folder for folder in sys.path if folder != HERE]
+    sys.path[:] = [os.getcwd()] + others + [HERE]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+//! Frames on the socket to the worker; the layout is in `docs/worker-protocol.md`.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Longer headers are refused; large things travel in buffers.
+const LONGEST_HEADER: u32 = 64 << 20;
+/// Longer frames are refused: no machine of ours holds so much.
+const LONGEST_FRAME: u64 = 1 << 42;
+/// How long a read may be without news before we look whether the worker still lives.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A received message: its header without the lengths, and its buffers.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) header: Value,
+    pub(super) buffers: Vec<Arc<Vec<u8>>>,
+}
+
+/// Why no frame was received.
+#[derive(Debug)]
+pub(super) enum NoFrame {
+    /// The worker has closed the channel, or ended.
+    Ended,
+    /// The deadline has passed.
+    TimedOut,
+    /// What came is no frame.
+    Nonsense(String),
+    /// The system's own error.
+    Failed(io::Error),
+}
+
+/// Our end of the socket.
+#[derive(Debug)]
+pub(super) struct Channel {
+    stream: UnixStream,
+}
+
+impl Channel {
+    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_read_timeout(Some(TICK))?;
+        Ok(Self { stream })
+    }
+
+    /// Sends one header without buffers.
+    pub(super) fn send(&mut self, header: &Value) -> io::Result<()> {
+        let header = header.to_string().into_bytes();
+        let length = u32::try_from(header.len()).map_err(io::Error::other)?;
+        self.stream
+            .write_all(&[&length.to_le_bytes(), header.as_slice()].concat())
+    }
+
+    /// The next frame. `is_alive` tells whether the worker still runs: a child process that it has
+    /// left behind may hold the channel open.
+    pub(super) fn receive(
+        &mut self,
+        deadline: Option<Instant>,
+        is_alive: &mut dyn FnMut() -> bool,
+    ) -> Result<Frame, NoFrame> {
+        let mut source = Patient {
+            stream: &self.stream,
+            deadline,
+            is_alive,
+        };
+        receive(&mut source)
+    }
+}
+
+/// A reader that waits until the deadline, as long as the worker lives.
+struct Patient<'a> {
+    stream: &'a UnixStream,
+    deadline: Option<Instant>,
+    is_alive: &'a mut dyn FnMut() -> bool,
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut was_alive = true;
+        loop {
+            if self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+            {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match self.stream.read(into) {
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                // What a worker wrote before its end is read first: only silence after it counts.
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock && !was_alive => return Ok(0),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
+                    was_alive = (self.is_alive)()
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Lengths {
+    buffers: Vec<u64>,
+}
+
+fn receive(source: &mut impl Read) -> Result<Frame, NoFrame> {
+    let mut length = [0; 4];
+    source.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length);
+    if length > LONGEST_HEADER {
+        return Err(NoFrame::Nonsense(format!("a header of {length} bytes")));
+    }
+    let header = read_buffer(source, length.into())?;
+    let header: Value = serde_json::from_slice(&header)?;
+    let lengths = Lengths::deserialize(&header)?.buffers;
+    let total = lengths
+        .iter()
+        .try_fold(0_u64, |sum, length| sum.checked_add(*length));
+    if total.is_none_or(|total| total > LONGEST_FRAME) {
+        return Err(NoFrame::Nonsense(format!("buffers of {lengths:?} bytes")));
+    }
+    let buffers = lengths
+        .into_iter()
+        .map(|length| Ok(Arc::new(read_buffer(source, length)?)));
+    Ok(Frame {
+        buffers: buffers.collect::<Result<_, NoFrame>>()?,
+        header,
+    })
+}
+
+/// Exactly `length` bytes; memory that cannot be had is an error, not an abort.
+fn read_buffer(source: &mut impl Read, length: u64) -> Result<Vec<u8>, NoFrame> {
+    let out_of_memory = || NoFrame::Failed(io::ErrorKind::OutOfMemory.into());
+    let wanted = usize::try_from(length).map_err(|_| out_of_memory())?;
+    let mut buffer = Vec::new();
+    buffer
+        .try_reserve_exact(wanted)
+        .map_err(|_| out_of_memory())?;
+    source.take(length).read_to_end(&mut buffer)?;
+    if buffer.len() < wanted {
+        return Err(NoFrame::Ended);
+    }
+    Ok(buffer)
+}
+
+impl From<io::Error> for NoFrame {
+    fn from(why: io::Error) -> Self {
+        match why.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Self::Ended,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Failed(why),
+        }
+    }
+}
+
+impl From<serde_json::Error> for NoFrame {
+    fn from(why: serde_json::Error) -> Self {
+        Self::Nonsense(format!("a header that is no message: {why}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(header: &str, rest: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(header.len()).unwrap().to_le_bytes();
+        [&length, header.as_bytes(), rest].concat()
+    }
+
+    #[test]
+    fn buffers_follow_the_header_in_order() {
+        let bytes = frame(r#"{"message": "result", "buffers": [2, 0, 1]}"#, b"abc");
+        let found = receive(&mut bytes.as_slice()).unwrap();
+        let texts: Vec<&[u8]> = found
+            .buffers
+            .iter()
+            .map(|buffer| buffer.as_slice())
+            .collect();
+        assert_eq!(texts, [b"ab".as_slice(), b"", b"c"]);
+        assert_eq!(found.header["message"], "result");
+    }
+
+    #[test]
+    fn a_frame_that_breaks_off_is_the_end() {
+        for bytes in [
+            b"\x05".to_vec(),
+            frame(r#"{"buffers": [9]}"#, b"abc"),
+            Vec::new(),
+        ] {
+            assert!(matches!(
+                receive(&mut bytes.as_slice()),
+                Err(NoFrame::Ended)
+            ));
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused_without_taking_memory() {
+        let huge = format!(r#"{{"buffers": [{}, {}]}}"#, u64::MAX, u64::MAX);
+        let cases = [
+            b"print() into the channel".to_vec(),
+            frame("[1, 2", b""),
+            frame(r#"{"message": "no lengths"}"#, b""),
+            frame(r#"{"buffers": [-1]}"#, b""),
+            frame(&huge, b""),
+        ];
+        for bytes in cases {
+            assert!(matches!(
+                receive(&mut bytes.as_slice()),
+                Err(NoFrame::Nonsense(_))
+            ));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The combiner as a service: hears of fragments, looks for those that nobody announced, merges both.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tracing::{debug, error, info, warn};
+
+use super::request::{Refusal, Submission};
+use super::{combine_folder, merge_run};
+use crate::Result;
+use crate::kafka::{Consumer, ConsumerSettings};
+use crate::message::Message;
+use crate::publisher::{Publisher, PublisherSettings};
+
+/// How long one look at the broker takes.
+const LOOK: Duration = Duration::from_millis(200);
+/// How many messages are taken at once.
+const AT_ONCE: usize = 500;
+/// A fragment that was announced and cannot be seen is waited for this long; after that, looking finds it.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How soon a merge that failed is tried again; twice as long after each failure, up to the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// How often the known folders are looked through.
+const RESCAN: Duration = Duration::from_secs(60);
+/// How long the last messages may take when the service stops.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How the service works.
+#[derive(Debug, Clone)]
+pub struct CombinerSettings {
+    /// Where fragments are announced; None: only the known folders are looked through.
+    pub consumer: Option<ConsumerSettings>,
+    /// Where the news goes.
+    pub publisher: PublisherSettings,
+    /// Folders to look through from the start.
+    pub folders: Vec<PathBuf>,
+}
+
+/// Runs until `stop` is raised.
+///
+/// # Errors
+/// The Kafka library refuses its settings.
+pub fn run_service(settings: CombinerSettings, stop: &AtomicBool) -> Result<()> {
+    let mut service = Service {
+        consumer: settings.consumer.map(Consumer::new).transpose()?,
+        publisher: Publisher::new(&settings.publisher)?,
+        folders: settings.folders.into_iter().collect(),
+        open: VecDeque::new(),
+        merged: Merged::default(),
+        next_scan: Instant::now(),
+    };
+    info!(folders = service.folders.len(), "the combiner is ready");
+    while !stop.load(Ordering::Relaxed) {
+        service.hear()?;
+        service.merge_announced();
+        service.look_around();
+        service.publisher.advance();
+    }
+    service.publisher.close(FAREWELL);
+    if let Some(consumer) = service.consumer {
+        consumer.close(FAREWELL);
+    }
+    info!("the combiner has stopped");
+    Ok(())
+}
+
+struct Service {
+    consumer: Option<Consumer>,
+    publisher: Publisher,
+    folders: BTreeSet<PathBuf>,
+    /// Messages whose position is not stored yet, in the order in which they came.
+    open: VecDeque<Open>,
+    /// Fragments merged of late, some of them before their announcement was heard.
+    merged: Merged,
+    next_scan: Instant,
+}
+
+/// The latest merged fragments; names are never used again.
+#[derive(Default)]
+struct Merged {
+    paths: BTreeSet<PathBuf>,
+    order: VecDeque<PathBuf>,
+}
+
+impl Merged {
+    const AT_MOST: usize = 10_000;
+
+    fn add(&mut self, fragments: Vec<PathBuf>) {
+        for path in fragments {
+            self.order.push_back(path.clone());
+            self.paths.insert(path);
+        }
+        while self.order.len() > Self::AT_MOST {
+            if let Some(oldest) = self.order.pop_front() {
+                self.paths.remove(&oldest);
+            }
+        }
+    }
+}
+
+struct Open {
+    message: Message,
+    /// What is still to be done.
+    todo: Option<Todo>,
+}
+
+struct Todo {
+    submission: Submission,
+    since: Instant,
+    next_try: Instant,
+    wait: Duration,
+}
+
+impl Service {
+    fn hear(&mut self) -> Result<()> {
+        let Some(consumer) = &self.consumer else {
+            std::thread::sleep(LOOK);
+            return Ok(());
+        };
+        for message in consumer.poll(LOOK, AT_ONCE)? {
+            let todo = match Submission::parse(&message.payload) {
+                Ok(submission) => {
+                    self.folders.insert(submission.database_dir.clone());
+                    Some(Todo::of(submission))
+                }
+                Err(Refusal::NotForUs) => None,
+                Err(why) => {
+                    warn!(
+                        offset = message.offset,
+                        "a file submission is refused: {why}"
+                    );
+                    None
+                }
+            };
+            self.open.push_back(Open { message, todo });
+        }
+        Ok(())
+    }
+
+    /// Tries what is due, then moves the group's position behind what is done without a gap.
+    fn merge_announced(&mut self) {
+        let now = Instant::now();
+        for open in &mut self.open {
+            if let Some(todo) = &mut open.todo
+                && todo.next_try <= now
+                && todo.is_done(&mut self.publisher, &mut self.merged)
+            {
+                open.todo = None;
+            }
+        }
+        let mut done = Vec::new();
+        let mut blocked: BTreeSet<(String, i32)> = BTreeSet::new();
+        let mut rest = VecDeque::new();
+        for open in self.open.drain(..) {
+            let partition = (open.message.topic.clone(), open.message.partition);
+            if open.todo.is_some() || blocked.contains(&partition) {
+                blocked.insert(partition);
+                rest.push_back(open);
+            } else {
+                done.push(open.message);
+            }
+        }
+        self.open = rest;
+        if let Some(consumer) = &self.consumer {
+            consumer.store(&done);
+        }
+    }
+
+    /// Fragments that nobody announced, and messages that wait.
+    fn look_around(&mut self) {
+        if Instant::now() < self.next_scan {
+            return;
+        }
+        for folder in self.folders.clone() {
+            self.look_into(&folder);
+        }
+        self.next_scan = Instant::now() + RESCAN;
+    }
+
+    fn look_into(&mut self, folder: &Path) {
+        match combine_folder(folder, &mut self.publisher) {
+            Ok(combined) => {
+                self.merged.add(combined.fragments);
+                let waiting: BTreeMap<_, _> = combined.waiting.into_iter().collect();
+                for (run, why) in waiting {
+                    warn!(%run, "its fragments wait: {why}");
+                }
+            }
+            Err(why) => error!("cannot look for fragments in {}: {why}", folder.display()),
+        }
+    }
+}
+
+impl Todo {
+    fn of(submission: Submission) -> Self {
+        let now = Instant::now();
+        Self {
+            submission,
+            since: now,
+            next_try: now,
+            wait: FIRST_RETRY,
+        }
+    }
+
+    /// Tries to merge; true when nothing is left to do.
+    fn is_done(&mut self, publisher: &mut Publisher, merged: &mut Merged) -> bool {
+        let Submission {
+            database_dir,
+            fragment,
+            run,
+        } = &self.submission;
+        // The run's other fragments come along, in the order in which they were written.
+        let was_there = self.submission.is_there();
+        let why = match merge_run(database_dir, *run, publisher) {
+            Ok(combined) => {
+                merged.add(combined.fragments);
+                "it cannot be seen yet".to_owned()
+            }
+            Err(why) => why.to_string(),
+        };
+        // Also where it was broken, and is set aside now.
+        if merged.paths.contains(fragment) || (was_there && !self.submission.is_there()) {
+            return true;
+        }
+        if !was_there && self.since.elapsed() > PATIENCE {
+            info!(%run, "{} is not there; merged already, or found by looking later", fragment.display());
+            return true;
+        }
+        debug!(%run, "{} waits: {why}", fragment.display());
+        if self.wait >= LONGEST_RETRY {
+            warn!(%run, "{} still waits: {why}", fragment.display());
+        }
+        self.next_try = Instant::now() + self.wait;
+        self.wait = (self.wait * 2).min(LONGEST_RETRY);
+        false
+    }
+}

@@ -1,0 +1,59 @@
+//! What can go wrong between a notification and an update.
+
+use std::path::PathBuf;
+
+/// What can go wrong between a notification and an update.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A Kafka client could not be made, or gave up for good.
+    #[error("Kafka ({brokers}): {reason}")]
+    Kafka {
+        /// The broker's addresses.
+        brokers: String,
+        /// In the words of the Kafka library.
+        reason: String,
+    },
+    /// A ledger cannot be read or written.
+    #[error("the ledger {}: {reason}", path.display())]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// In SQLite's words.
+        reason: String,
+    },
+    /// The listener's own database cannot be read or written.
+    #[error("the listener's database {}: {reason}", path.display())]
+    ListenerDb {
+        /// The file.
+        path: PathBuf,
+        /// In SQLite's words.
+        reason: String,
+    },
+    /// The settings ask for a sandbox around context files, which is not there yet.
+    #[error("{} asks for a sandbox (`sandbox_args`), which there is none of yet: nothing is run without it", path.display())]
+    NoSandbox {
+        /// The listener's database.
+        path: PathBuf,
+    },
+    /// A queue does not take a job, or does not answer.
+    #[error("the queue: {0}")]
+    Queue(String),
+    /// A run's log cannot be written.
+    #[error("the log {}: {reason}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// In the words of the operating system.
+        reason: String,
+    },
+    /// The run table or a run's file.
+    #[error(transparent)]
+    Storage(#[from] runledger_storage::Error),
+    /// The users' Python.
+    #[error(transparent)]
+    Context(#[from] runledger_context::Error),
+}
+
+/// What most functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,192 @@
+//! What one job does: from the users' context file to a fragment that is announced.
+
+mod recording;
+mod telling;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use runledger_context::manifest::Manifest;
+use runledger_context::selection::Selection;
+use runledger_context::worker::Worker;
+use runledger_storage::Database;
+use runledger_storage::database::{DeclaredVariable, SettingValue};
+use tracing::{info, warn};
+
+use crate::job::Job;
+use crate::ledger::{Ledger, State};
+use crate::publisher::Publisher;
+use crate::updates::{FILE_SUBMISSIONS, Update, VariableSet};
+use crate::{Result, combiner};
+use telling::{Heartbeat, Telling};
+
+/// How long the messages of a job that is done may take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Who evaluates jobs here, and how.
+#[derive(Debug, Clone)]
+pub struct ExtractionSettings {
+    /// The interpreter of databases that name none.
+    pub python: PathBuf,
+    /// `module:function` that opens a run; None: extra_data.
+    pub opener: Option<String>,
+    /// A job that takes longer is ended.
+    pub time_limit: Duration,
+}
+
+/// What a job came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extracted {
+    /// Variables that have a value.
+    pub computed: usize,
+    /// Variables that raised, or were skipped.
+    pub failed: usize,
+    /// Why Python ended before all was evaluated.
+    pub cut_short: Option<String>,
+}
+
+/// Does a job, and what follows from it: on a machine without a cluster the `cluster=True` variables that
+/// it leaves behind are evaluated here as well. However it ends, that is in the ledger.
+///
+/// # Errors
+/// What kept it from beginning. What goes wrong in a variable is its result, no error.
+pub fn extract(
+    job: &Job,
+    settings: &ExtractionSettings,
+    publisher: Publisher,
+) -> Result<Extracted> {
+    let mut db = Database::open(&job.database_dir)?;
+    let mut ledger = Ledger::open(&job.database_dir)?;
+    if ledger.state(&job.processing_id)?.is_none() {
+        ledger.plan(None, job)?;
+    }
+    ledger.set_state(&job.processing_id, State::Running, None)?;
+    let telling = Telling::new(publisher, job, db.update_topic());
+    telling.lock().drain(&job.database_dir);
+    let done = evaluate(job, settings, &mut db, &telling);
+    // In this order: who hears of the end finds it in the ledger.
+    let (state, why) = verdict(&done);
+    ledger.set_state(&job.processing_id, state, why.as_deref())?;
+    telling.tell(&Update::finished(job));
+    telling.close(FAREWELL);
+    done
+}
+
+fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
+    match done {
+        Ok(Extracted {
+            cut_short: None, ..
+        }) => (State::Finished, None),
+        Ok(Extracted { cut_short, .. }) => (State::Failed, cut_short.clone()),
+        Err(error) => (State::Failed, Some(error.to_string())),
+    }
+}
+
+fn evaluate(
+    job: &Job,
+    settings: &ExtractionSettings,
+    db: &mut Database,
+    telling: &Telling,
+) -> Result<Extracted> {
+    let deadline = Instant::now() + settings.time_limit;
+    let mut worker = Worker::start(
+        &interpreter(db, settings)?,
+        &job.database_dir,
+        Some(deadline),
+    )?;
+    if job.request.update_variables {
+        update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
+    }
+    let heartbeat = Heartbeat::start(telling);
+    let names = selected(worker.manifest(), job);
+    info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
+    let (fragment, extracted) = recording::record(job, settings, &mut worker, names, deadline)?;
+    drop(heartbeat);
+    if telling.is_heard() {
+        let submission = Update::submission(&job.database_dir, &fragment, job.run);
+        telling.tell_on(FILE_SUBMISSIONS, &submission);
+    } else {
+        // No broker, so no combiner that would hear of it.
+        combiner::merge_run(&job.database_dir, job.run, &mut telling.lock())?;
+    }
+    Ok(extracted)
+}
+
+/// The variables that the job asks for, and those marked `cluster=True` among them: here is no other place
+/// to evaluate them.
+fn selected(manifest: &Manifest, job: &Job) -> Vec<String> {
+    let selection = Selection {
+        data: job.data,
+        cluster: job.request.cluster.then_some(true),
+        matches: job.request.matches.clone(),
+        names: job.request.variables.clone(),
+    };
+    for name in selection.unknown(manifest) {
+        warn!("the context file has no variable `{name}`");
+    }
+    selection.names(manifest)
+}
+
+/// The interpreter that evaluates a database's context file.
+fn interpreter(db: &Database, settings: &ExtractionSettings) -> Result<PathBuf> {
+    match db.setting("context_python")? {
+        Some(SettingValue::Text(python)) if !python.is_empty() => Ok(python.into()),
+        _ => Ok(settings.python.clone()),
+    }
+}
+
+/// Reads the context file of a database, brings its list of variables up to date, and tells the clients
+/// what changed. Returns how many variables there are and how many changed.
+///
+/// # Errors
+/// The file is wrong, or the database cannot be written.
+pub fn read_context(
+    db: &mut Database,
+    settings: &ExtractionSettings,
+    mut publisher: Publisher,
+) -> Result<(usize, usize)> {
+    let deadline = Instant::now() + settings.time_limit;
+    let dir = db.dir().to_path_buf();
+    let worker = Worker::start(&interpreter(db, settings)?, &dir, Some(deadline))?;
+    publisher.drain(&dir);
+    let topic = db.update_topic();
+    let mut changed = 0;
+    update_variables(db, worker.manifest(), |update| {
+        changed += 1;
+        publisher.publish(&dir, &topic, update);
+    })?;
+    publisher.close(FAREWELL);
+    Ok((worker.manifest().stored().count(), changed))
+}
+
+fn update_variables(
+    db: &mut Database,
+    manifest: &Manifest,
+    mut tell: impl FnMut(&Update),
+) -> Result<()> {
+    let declared: Vec<DeclaredVariable> = manifest
+        .stored()
+        .map(|variable| DeclaredVariable {
+            name: variable.name.clone(),
+            title: variable.title.clone(),
+            description: variable.description.clone(),
+            tags: variable.tags.clone().unwrap_or_default(),
+        })
+        .collect();
+    let changes = db.update_computed_variables(&declared)?;
+    for (name, why) in &changes.refused {
+        warn!("the context file's variable `{name}` is left out of the table: {why}");
+    }
+    for variable in changes.changed {
+        let declared = manifest.variable(&variable.name);
+        tell(&Update::VariableSet(VariableSet {
+            tags: declared.and_then(|declared| declared.tags.clone()),
+            name: variable.name,
+            title: variable.title,
+            description: variable.description,
+            attributes: None,
+            kind: None,
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Each outcome into the fragment as soon as it is there; and why the others are missing.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use runledger_context::value::{Failure, Outcome};
+use runledger_context::worker::{End, Event, Request, Worker};
+use runledger_storage::fragment::FragmentWriter;
+use serde_json::{Map, Value};
+use tracing::{error, warn};
+
+use super::{Extracted, ExtractionSettings};
+use crate::job::Job;
+use crate::{Error, Result};
+
+/// Evaluates `names` and returns the complete fragment.
+pub(super) fn record(
+    job: &Job,
+    settings: &ExtractionSettings,
+    worker: &mut Worker,
+    names: Vec<String>,
+    deadline: Instant,
+) -> Result<(PathBuf, Extracted)> {
+    let writer =
+        FragmentWriter::create(&job.database_dir, job.run, &job.processing_id, "context.py")?;
+    let mut recorder = Recorder {
+        writer,
+        extracted: Extracted::default(),
+        trouble: None,
+    };
+    let request = request(job, settings, names);
+    let end = worker.evaluate(&request, Some(deadline), &mut |event| recorder.take(event));
+    let recorded = end
+        .map_err(Error::from)
+        .and_then(|end| recorder.conclude(end, settings));
+    match (recorded, recorder.trouble) {
+        (Ok(()), None) => Ok((recorder.writer.finish()?, recorder.extracted)),
+        (recorded, trouble) => {
+            // Half a fragment would look like a whole one.
+            recorder.writer.discard();
+            Err(trouble.or(recorded.err()).expect("one of them is an error"))
+        }
+    }
+}
+
+fn request(job: &Job, settings: &ExtractionSettings, names: Vec<String>) -> Request {
+    Request {
+        run: job.run,
+        data: job.data,
+        names,
+        mock: job.request.mock,
+        params: params(&job.request.params),
+        opener: settings.opener.clone(),
+    }
+}
+
+/// A value that is JSON is that; any other is a text.
+fn params(given: &[(String, String)]) -> Map<String, Value> {
+    let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
+    given
+        .iter()
+        .map(|(name, text)| (name.clone(), value(text)))
+        .collect()
+}
+
+struct Recorder {
+    writer: FragmentWriter,
+    extracted: Extracted,
+    /// The disk does not take any more; the first such error.
+    trouble: Option<Error>,
+}
+
+impl Recorder {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Outcome { name, outcome, .. } => self.save(&name, &outcome),
+            Event::StartTime(seconds) => self.note(|writer| writer.save_start_time(seconds)),
+            Event::Started(_) | Event::NoValue(_) => {}
+        }
+    }
+
+    fn save(&mut self, name: &str, outcome: &Outcome) {
+        match self.writer.save(name, outcome) {
+            Ok(()) => self.count(outcome),
+            Err(why) if why.is_not_storable() => {
+                error!("{name}: {why}");
+                self.fail(name, "NotStorable", why.to_string());
+            }
+            Err(why) => self.trouble = self.trouble.take().or(Some(why.into())),
+        }
+    }
+
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Cell(_) => self.extracted.computed += 1,
+            Outcome::Failed(_) => self.extracted.failed += 1,
+        }
+    }
+
+    fn fail(&mut self, name: &str, class: &str, message: String) {
+        let failure = Failure {
+            class: class.into(),
+            message,
+        };
+        self.extracted.failed += 1;
+        self.note(|writer| writer.save(name, &Outcome::Failed(failure)));
+    }
+
+    fn note(&mut self, write: impl FnOnce(&mut FragmentWriter) -> runledger_storage::Result<()>) {
+        if let Err(why) = write(&mut self.writer) {
+            self.trouble = self.trouble.take().or(Some(why.into()));
+        }
+    }
+
+    fn conclude(&mut self, end: End, settings: &ExtractionSettings) -> Result<()> {
+        match end {
+            End::Finished => {}
+            End::Died {
+                running,
+                how,
+                unfinished,
+            } => {
+                self.cut_short(
+                    "PythonDied",
+                    &format!("Python ended ({how})"),
+                    running,
+                    unfinished,
+                );
+            }
+            End::TimedOut {
+                running,
+                unfinished,
+            } => {
+                let limit = humantime::format_duration(settings.time_limit);
+                self.cut_short(
+                    "TimeLimit",
+                    &format!("the job's time limit of {limit} was over"),
+                    running,
+                    unfinished,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn cut_short(
+        &mut self,
+        class: &str,
+        why: &str,
+        running: Option<String>,
+        unfinished: Vec<String>,
+    ) {
+        warn!(
+            "{why}{}",
+            running
+                .as_ref()
+                .map_or(String::new(), |name| format!(" while {name} was evaluated"))
+        );
+        for name in unfinished
+            .iter()
+            .filter(|name| Some(*name) != running.as_ref())
+        {
+            self.fail(name, class, format!("not evaluated: {why} before its turn"));
+        }
+        if let Some(name) = running {
+            self.fail(
+                &name,
+                class,
+                format!("{why} while this variable was evaluated"),
+            );
+        }
+        self.extracted.cut_short = Some(why.to_owned());
+    }
+}

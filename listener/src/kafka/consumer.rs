@@ -1,0 +1,205 @@
+//! Reads topics as a member of a group; a message counts as read when its reader says so.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message as _;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::Offset;
+use tracing::{debug, warn};
+
+use super::position::Positions;
+pub use super::position::Start;
+use super::{Properties, client_config};
+use crate::message::Message;
+use crate::{Error, Result};
+
+/// What to read, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerSettings {
+    /// Addresses to begin with, `host:port[,host:port…]`.
+    pub brokers: String,
+    /// The topics to read; they may come into being later.
+    pub topics: Vec<String>,
+    /// The group whose members share the messages.
+    pub group_id: String,
+    /// Where to begin in a partition of which the group has read nothing yet.
+    pub start: Start,
+    /// Any further settings of the Kafka library.
+    pub properties: Properties,
+}
+
+/// A member of a consumer group.
+pub struct Consumer {
+    settings: ConsumerSettings,
+    inner: BaseConsumer<Positions>,
+}
+
+/// Positions are committed in the background, but only those that were stored. A position that
+/// the broker no longer has (it expired, or the broker was wiped) goes on with what there is.
+const OURS: [(&str, &str); 4] = [
+    ("enable.auto.commit", "true"),
+    ("auto.commit.interval.ms", "1000"),
+    ("auto.offset.reset", "earliest"),
+    ("allow.auto.create.topics", "true"),
+];
+
+/// Not for the user to change: a position stored before its effect loses messages.
+const EFFECT_FIRST: (&str, &str) = ("enable.auto.offset.store", "false");
+
+impl Consumer {
+    /// Joins the group; the broker need not be there yet.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] for a property that the library does not know, or no topic.
+    pub fn new(settings: ConsumerSettings) -> Result<Self> {
+        let mut config = client_config(&settings.brokers, &OURS, &settings.properties);
+        config.set("group.id", &settings.group_id);
+        config.set(EFFECT_FIRST.0, EFFECT_FIRST.1);
+        let positions = Positions::of(&settings.brokers, settings.start);
+        match config.create_with_context(positions) {
+            Ok(inner) => Self { settings, inner }.subscribed(),
+            Err(error) => Err(failed(&settings.brokers, &error)),
+        }
+    }
+
+    fn subscribed(self) -> Result<Self> {
+        self.subscribe()
+            .map_err(|error| failed(&self.settings.brokers, &error))?;
+        Ok(self)
+    }
+
+    fn subscribe(&self) -> KafkaResult<()> {
+        let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
+        self.inner.subscribe(&topics)
+    }
+
+    /// The next messages: waits for the first at most for `patience`, and takes along what else
+    /// is there already, `at_most` in all. A broker that does not answer is a long silence.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] only where this client can't go on; a new one may.
+    pub fn poll(&self, patience: Duration, at_most: usize) -> Result<Vec<Message>> {
+        self.rejoin_if_lost()?;
+        let mut messages = Vec::new();
+        let mut patience = patience;
+        while messages.len() < at_most {
+            let Some(message) = self.next(patience)? else {
+                break;
+            };
+            messages.push(message);
+            patience = Duration::ZERO;
+        }
+        Ok(messages)
+    }
+
+    /// The next message within `patience`; the library also returns early, for its own affairs.
+    fn next(&self, patience: Duration) -> Result<Option<Message>> {
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.inner.poll(left) {
+                Some(Ok(message)) => return Ok(Some(owned(&message))),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    return Err(failed(&self.settings.brokers, &error));
+                }
+                // Told by the context, once.
+                Some(Err(error)) => debug!(target: "kafka", "{error}"),
+                None => {}
+            }
+            if left.is_zero() || self.inner.context().is_lost() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Where a new partition's first position could not be found out, joining again asks anew.
+    fn rejoin_if_lost(&self) -> Result<()> {
+        if !self.inner.context().take_lost() {
+            return Ok(());
+        }
+        self.inner.unsubscribe();
+        self.subscribe()
+            .map_err(|error| failed(&self.settings.brokers, &error))
+    }
+
+    /// These messages' effects are on disk: the group goes on behind them.
+    pub fn store(&self, messages: &[Message]) {
+        for message in messages {
+            // A partition that went to another member meanwhile: it reads the message again.
+            if let Err(error) =
+                self.inner
+                    .store_offset(&message.topic, message.partition, message.offset)
+            {
+                debug!(target: "kafka", topic = message.topic, offset = message.offset, "{error}");
+            }
+        }
+    }
+
+    /// How far the group has read, as the broker knows it: `(topic, partition, next offset)` of
+    /// each partition that this member reads.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] where the broker does not answer within `patience`.
+    pub fn committed(&self, patience: Duration) -> Result<Vec<(String, i32, Option<i64>)>> {
+        self.inner
+            .committed(patience)
+            .map(|positions| listed(&positions))
+            .map_err(|error| failed(&self.settings.brokers, &error))
+    }
+
+    /// Whether this member has been given its share of the partitions.
+    pub fn has_joined(&self) -> bool {
+        self.inner.assignment().is_ok_and(|share| share.count() > 0)
+    }
+
+    /// Commits what was stored and leaves the group; after `patience` without waiting for the
+    /// broker's answer. Returns whether it answered.
+    pub fn close(self, patience: Duration) -> bool {
+        let Self { settings, inner } = self;
+        let (done, wait) = mpsc::channel();
+        thread::spawn(move || {
+            drop(inner);
+            // Nobody waits any more if the broker took too long.
+            let _ = done.send(());
+        });
+        let left = wait.recv_timeout(patience).is_ok();
+        if !left {
+            warn!(target: "kafka", brokers = settings.brokers, "left the group without the broker's answer");
+        }
+        left
+    }
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> Message {
+    Message {
+        topic: message.topic().into(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis().unwrap_or(-1),
+        payload: message.payload().unwrap_or_default().into(),
+    }
+}
+
+fn listed(positions: &TopicPartitionList) -> Vec<(String, i32, Option<i64>)> {
+    let next = |offset| match offset {
+        Offset::Offset(next) => Some(next),
+        _ => None,
+    };
+    positions
+        .elements()
+        .iter()
+        .map(|one| (one.topic().into(), one.partition(), next(one.offset())))
+        .collect()
+}
+
+fn failed(brokers: &str, error: &KafkaError) -> Error {
+    Error::Kafka {
+        brokers: brokers.into(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,174 @@
+//! Where a group begins to read a partition that it has never read.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::Offset;
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{info, warn};
+
+use super::outage::Outage;
+
+/// Where to begin where no position has been committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With what comes from now on.
+    Now,
+    /// With the oldest message that the broker still has.
+    Earliest,
+    /// With the first message sent at or after this moment, in milliseconds since 1970.
+    Moment(i64),
+}
+
+/// How long the broker may take to say what a position is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Gives each partition its first position, and commits it at once: "now" must not mean a later
+/// now after a restart.
+pub(super) struct Positions {
+    outage: Outage,
+    start: Start,
+    lost: AtomicBool,
+}
+
+impl Positions {
+    pub(super) fn of(brokers: &str, start: Start) -> Self {
+        Self {
+            outage: Outage::of(brokers),
+            start,
+            lost: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether partitions were given to us that we could not begin to read.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// The same, and forgets it.
+    pub(super) fn take_lost(&self) -> bool {
+        self.lost.swap(false, Ordering::Relaxed)
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, given: &TopicPartitionList) {
+        let begun = self
+            .with_positions(consumer, given)
+            .and_then(|(all, new)| begin(consumer, &all, &new));
+        match begun {
+            Ok(()) => info!(target: "kafka", partitions = given.count(), "joined the group"),
+            Err(error) => {
+                warn!(target: "kafka", "can't find where to begin, joining again: {error}");
+                self.lost.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// All partitions with where to go on, and of them those that begin now.
+    fn with_positions(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        given: &TopicPartitionList,
+    ) -> KafkaResult<(TopicPartitionList, TopicPartitionList)> {
+        let mut all = consumer.committed_offsets(given.clone(), PATIENCE)?;
+        let mut new = TopicPartitionList::new();
+        for mut one in all.elements() {
+            if !matches!(one.offset(), Offset::Offset(_)) {
+                let first = self.first(consumer, one.topic(), one.partition())?;
+                one.set_offset(Offset::Offset(first))?;
+                new.add_partition_offset(one.topic(), one.partition(), Offset::Offset(first))?;
+            }
+        }
+        Ok((std::mem::take(&mut all), new))
+    }
+
+    fn first(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        topic: &str,
+        partition: i32,
+    ) -> KafkaResult<i64> {
+        let (oldest, next) = consumer.fetch_watermarks(topic, partition, PATIENCE)?;
+        match self.start {
+            Start::Now => Ok(next),
+            Start::Earliest => Ok(oldest),
+            Start::Moment(sent) => {
+                let found = since(consumer, topic, partition, sent)?;
+                Ok(found.unwrap_or(next))
+            }
+        }
+    }
+}
+
+/// The first offset of a message sent at or after `sent` (ms since 1970), if there is one.
+fn since(
+    consumer: &BaseConsumer<Positions>,
+    topic: &str,
+    partition: i32,
+    sent: i64,
+) -> KafkaResult<Option<i64>> {
+    let mut wanted = TopicPartitionList::new();
+    wanted.add_partition_offset(topic, partition, Offset::Offset(sent))?;
+    let found = consumer.offsets_for_times(wanted, PATIENCE)?;
+    Ok(found.elements().first().and_then(|one| match one.offset() {
+        Offset::Offset(first) => Some(first),
+        _ => None,
+    }))
+}
+
+fn begin(
+    consumer: &BaseConsumer<Positions>,
+    all: &TopicPartitionList,
+    new: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(all)?,
+        _ => consumer.assign(all)?,
+    }
+    if new.count() > 0 {
+        consumer.commit(new, CommitMode::Async)?;
+    }
+    Ok(())
+}
+
+fn give_back(consumer: &BaseConsumer<Positions>, taken: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(taken),
+        _ => consumer.unassign(),
+    }
+}
+
+impl ConsumerContext for Positions {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.outage.over();
+            self.assign(consumer, partitions);
+        } else if let Err(error) = give_back(consumer, partitions) {
+            warn!(target: "kafka", "giving partitions back: {error}");
+        }
+    }
+}
+
+impl ClientContext for Positions {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.outage.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.outage.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.outage.error(error, reason);
+    }
+}

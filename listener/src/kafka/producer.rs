@@ -1,0 +1,191 @@
+//! Sends messages without waiting, and tells later which of them a broker has.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::statistics::Statistics;
+
+use super::outage::Outage;
+use super::{Properties, client_config};
+use crate::{Error, Result};
+
+/// Everything goes to this partition: without keys only one partition keeps messages in order.
+const PARTITION: i32 = 0;
+
+/// One request under way at a time keeps the order when one has to be repeated.
+const ORDERED: (&str, &str) = ("max.in.flight.requests.per.connection", "1");
+
+/// Where to publish, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerSettings {
+    /// Addresses to begin with, `host:port[,host:port…]`.
+    pub brokers: String,
+    /// After how long a message that no broker took is given back as undelivered.
+    pub message_timeout: Duration,
+    /// Any further settings of the Kafka library.
+    pub properties: Properties,
+}
+
+impl ProducerSettings {
+    /// Publish through `brokers`; messages are given back after 30 s.
+    pub fn to(brokers: &str) -> Self {
+        Self {
+            brokers: brokers.into(),
+            message_timeout: Duration::from_secs(30),
+            properties: Properties::new(),
+        }
+    }
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The number that its sender gave it.
+    pub token: u64,
+    /// Whether a broker has it; else why not.
+    pub result: std::result::Result<(), String>,
+}
+
+/// Publishes messages; never waits but in [`flush`](Self::flush).
+pub struct Producer {
+    brokers: String,
+    inner: BaseProducer<Reports>,
+}
+
+impl Producer {
+    /// A producer; the broker need not be there yet.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] for a property that the library does not know.
+    pub fn new(settings: &ProducerSettings) -> Result<Self> {
+        let timeout = settings.message_timeout.as_millis().to_string();
+        let ours = [
+            ("message.timeout.ms", timeout.as_str()),
+            ("linger.ms", "1"),
+            ORDERED,
+        ];
+        let brokers = settings.brokers.clone();
+        client_config(&brokers, &ours, &settings.properties)
+            .create_with_context(Reports::of(&brokers))
+            .map(|inner| Self {
+                inner,
+                brokers: brokers.clone(),
+            })
+            .map_err(|error| Error::Kafka {
+                brokers,
+                reason: error.to_string(),
+            })
+    }
+
+    /// Hands one message over to the library. Its fate comes from
+    /// [`deliveries`](Self::deliveries), under `token`, a number that names this message alone.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] where the library takes no more: its queue is full, or the topic's name
+    /// is none.
+    pub fn send(&self, token: u64, topic: &str, payload: &[u8]) -> Result<()> {
+        let record: BaseRecord<'_, (), [u8], Box<u64>> =
+            BaseRecord::with_opaque_to(topic, Box::new(token))
+                .partition(PARTITION)
+                .payload(payload);
+        // Before the message is on its way: its report may come from another thread's poll.
+        self.reports().under_way.insert(token);
+        self.inner.send(record).map_err(|(error, _)| {
+            self.reports().under_way.remove(&token);
+            self.error(&error)
+        })
+    }
+
+    /// What has become known of messages since the last call. Does not wait. To be called
+    /// now and then, also for the broker's absence to be noticed.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.inner.poll(Duration::ZERO);
+        std::mem::take(&mut self.reports().deliveries)
+    }
+
+    /// Waits until every message's fate is known, at most for `patience`, and returns the tokens
+    /// of those still under way.
+    pub fn flush(&self, patience: Duration) -> Vec<u64> {
+        // A time-out shows in what is left.
+        let _ = self.inner.flush(patience);
+        self.reports().under_way.iter().copied().collect()
+    }
+
+    fn reports(&self) -> MutexGuard<'_, Collected> {
+        self.inner.context().lock()
+    }
+
+    fn error(&self, error: &KafkaError) -> Error {
+        Error::Kafka {
+            brokers: self.brokers.clone(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Collected {
+    under_way: BTreeSet<u64>,
+    deliveries: Vec<Delivery>,
+}
+
+/// Collects the library's reports.
+struct Reports {
+    outage: Outage,
+    collected: Mutex<Collected>,
+}
+
+impl Reports {
+    fn of(brokers: &str) -> Self {
+        Self {
+            outage: Outage::of(brokers),
+            collected: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Collected> {
+        match self.collected.lock() {
+            Ok(collected) => collected,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.outage.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.outage.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.outage.error(error, reason);
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<u64>;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, token: Box<u64>) {
+        let result = match report {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(error.to_string()),
+        };
+        if result.is_ok() {
+            self.outage.over();
+        }
+        let mut collected = self.lock();
+        collected.under_way.remove(&*token);
+        collected.deliveries.push(Delivery {
+            token: *token,
+            result,
+        });
+    }
+}

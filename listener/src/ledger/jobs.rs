@@ -1,0 +1,303 @@
+//! Jobs, from planned to their end.
+
+use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
+use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+
+use super::{Ledger, now};
+use crate::Result;
+use crate::job::Job;
+use crate::queue::submitter;
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Written down; no queue has it yet.
+    Planned,
+    /// A queue has it.
+    Queued,
+    /// It is being evaluated.
+    Running,
+    /// Done: what it computed was handed in.
+    Finished,
+    /// It ended and says why.
+    Failed,
+    /// It ended and nobody knows why.
+    Lost,
+}
+
+impl State {
+    /// The word in the ledger, and for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+
+    fn of(word: &str) -> Self {
+        match word {
+            "planned" => Self::Planned,
+            "queued" => Self::Queued,
+            "running" => Self::Running,
+            "finished" => Self::Finished,
+            "failed" => Self::Failed,
+            _ => Self::Lost,
+        }
+    }
+
+    /// Whether nothing will follow.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed | Self::Lost)
+    }
+}
+
+/// What became of the wish to do a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// It is in the ledger now.
+    New,
+    /// The same message has led to this job before.
+    SameSource {
+        /// That job.
+        processing_id: String,
+        /// How far it is.
+        state: State,
+    },
+    /// This job is the same and has not started yet: it will see everything that this one would.
+    Coalesced {
+        /// That job.
+        processing_id: String,
+    },
+}
+
+/// A job as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The job.
+    pub job: Job,
+    /// How far it is.
+    pub state: State,
+    /// Why it is not finished, if somebody knows.
+    pub message: Option<String>,
+}
+
+const COLUMNS: &str = "processing_id, proposal, run, data, request, state, message";
+
+impl Ledger {
+    /// Writes a job down, unless it is there already. `source` names the message that it follows from.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn plan(&mut self, source: Option<&str>, job: &Job) -> Result<Planned> {
+        let planned = self.try_plan(source, job);
+        self.done(planned)
+    }
+
+    fn try_plan(&mut self, source: Option<&str>, job: &Job) -> rusqlite::Result<Planned> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let same = transaction
+            .query_row(
+                "SELECT processing_id, state FROM jobs WHERE source = ?1",
+                [source],
+                |row| Ok((row.get(0)?, row.get::<_, String>(1)?)),
+            )
+            .optional()?;
+        if let Some((processing_id, state)) = same {
+            let state = State::of(&state);
+            return Ok(Planned::SameSource {
+                processing_id,
+                state,
+            });
+        }
+        let request = request_of(job);
+        let waiting = transaction
+            .query_row(
+                "SELECT processing_id FROM jobs WHERE proposal = ?1 AND run = ?2 AND data = ?3 AND request = ?4
+                 AND state IN ('planned', 'queued')",
+                params![job.run.proposal.0, job.run.number.0, job.data.as_str(), request],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if let (Some(processing_id), Some(_)) = (waiting, source) {
+            return Ok(Planned::Coalesced { processing_id });
+        }
+        transaction.execute(
+            "INSERT INTO jobs (processing_id, source, proposal, run, data, request, state, submitted_by, planned_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'planned', ?7, ?8)",
+            params![
+                job.processing_id,
+                source,
+                job.run.proposal.0,
+                job.run.number.0,
+                job.data.as_str(),
+                request,
+                submitter(),
+                now()
+            ],
+        )?;
+        transaction.commit()?;
+        Ok(Planned::New)
+    }
+
+    /// A job is this far now; `message` says why, where that is not plain.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn set_state(
+        &self,
+        processing_id: &str,
+        state: State,
+        message: Option<&str>,
+    ) -> Result<()> {
+        let ended = state.is_final().then(now);
+        let done = self.connection.execute(
+            "UPDATE jobs SET state = ?2, message = ?3, ended_at = ?4 WHERE processing_id = ?1",
+            params![processing_id, state.as_str(), message, ended],
+        );
+        self.done(done).map(drop)
+    }
+
+    /// How far a job is; None for one that is not in this ledger.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn state(&self, processing_id: &str) -> Result<Option<State>> {
+        let sql = "SELECT state FROM jobs WHERE processing_id = ?1";
+        let found = self
+            .connection
+            .query_row(sql, [processing_id], |row| row.get::<_, String>(0))
+            .optional();
+        Ok(self.done(found)?.map(|word| State::of(&word)))
+    }
+
+    /// All jobs, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn jobs(&self) -> Result<Vec<Entry>> {
+        self.select("")
+    }
+
+    /// The jobs to which something is still to happen, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn unfinished(&self) -> Result<Vec<Entry>> {
+        self.select("WHERE state IN ('planned', 'queued', 'running')")
+    }
+
+    fn select(&self, condition: &str) -> Result<Vec<Entry>> {
+        let sql = format!("SELECT {COLUMNS} FROM jobs {condition} ORDER BY planned_at, rowid");
+        let read = || -> rusqlite::Result<Vec<Entry>> {
+            let mut statement = self.connection.prepare(&sql)?;
+            let rows = statement.query_map([], |row| self.entry(row))?;
+            rows.collect()
+        };
+        self.done(read())
+    }
+
+    fn entry(&self, row: &Row<'_>) -> rusqlite::Result<Entry> {
+        let data: String = row.get(3)?;
+        let request: String = row.get(4)?;
+        Ok(Entry {
+            job: Job {
+                processing_id: row.get(0)?,
+                run: RunId {
+                    proposal: Proposal(row.get(1)?),
+                    number: RunNumber(row.get(2)?),
+                },
+                data: data.parse().unwrap_or(RunData::All),
+                database_dir: self.database_dir().to_path_buf(),
+                request: serde_json::from_str(&request).unwrap_or_default(),
+            },
+            state: State::of(&row.get::<_, String>(5)?),
+            message: row.get(6)?,
+        })
+    }
+}
+
+fn request_of(job: &Job) -> String {
+    serde_json::to_string(&job.request).expect("lists of texts and flags are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Request;
+
+    fn job(run: u32) -> Job {
+        Job::new(
+            RunId::new(1234, run),
+            RunData::Raw,
+            "/elsewhere".into(),
+            Request::default(),
+        )
+    }
+
+    fn ledger() -> (tempfile::TempDir, Ledger) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        (folder, ledger)
+    }
+
+    #[test]
+    fn the_same_message_leads_to_one_job() {
+        let (_folder, mut ledger) = ledger();
+        let first = job(7);
+        assert_eq!(ledger.plan(Some("t/0/1"), &first).unwrap(), Planned::New);
+        ledger
+            .set_state(&first.processing_id, State::Running, None)
+            .unwrap();
+        let again = ledger.plan(Some("t/0/1"), &job(7)).unwrap();
+        let (processing_id, state) = (first.processing_id, State::Running);
+        assert_eq!(
+            again,
+            Planned::SameSource {
+                processing_id,
+                state
+            }
+        );
+    }
+
+    #[test]
+    fn a_job_that_waits_does_for_the_same_wish_again_until_it_has_started() {
+        let (_folder, mut ledger) = ledger();
+        let first = job(7);
+        ledger.plan(Some("t/0/1"), &first).unwrap();
+        let processing_id = first.processing_id.clone();
+        assert_eq!(
+            ledger.plan(Some("t/0/2"), &job(7)).unwrap(),
+            Planned::Coalesced { processing_id }
+        );
+        assert_eq!(ledger.plan(Some("t/0/3"), &job(8)).unwrap(), Planned::New);
+        ledger
+            .set_state(&first.processing_id, State::Running, None)
+            .unwrap();
+        assert_eq!(ledger.plan(Some("t/0/4"), &job(7)).unwrap(), Planned::New);
+    }
+
+    #[test]
+    fn what_is_not_at_its_end_is_found_again_with_the_folder_it_is_in_now() {
+        let (folder, mut ledger) = ledger();
+        let (open, closed) = (job(7), job(8));
+        ledger.plan(None, &open).unwrap();
+        ledger.plan(None, &closed).unwrap();
+        ledger
+            .set_state(&closed.processing_id, State::Failed, Some("why"))
+            .unwrap();
+        let found = Ledger::open(folder.path()).unwrap().unfinished().unwrap();
+        let dirs: Vec<_> = found
+            .iter()
+            .map(|e| (&e.job.processing_id, &e.job.database_dir))
+            .collect();
+        assert_eq!(dirs, [(&open.processing_id, &folder.path().to_path_buf())]);
+        let all = ledger.jobs().unwrap();
+        assert_eq!(all[1].message.as_deref(), Some("why"));
+    }
+}

@@ -1,0 +1,85 @@
+//! `ledger.sqlite` in a database's folder: what was to be done, what was done, and what waits to be told.
+//!
+//! Not in `runs.sqlite`: that one is shared with programs that lock it.
+
+mod attempts;
+mod jobs;
+mod outbox;
+
+pub use attempts::{Attempt, Ending};
+pub use jobs::{Entry, Planned, State};
+pub use outbox::Waiting;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use runledger_migrations::{Chain, Step, VersionPlace};
+use rusqlite::Connection;
+
+use crate::{Error, Result, journal, sharing};
+
+const CHAIN: Chain = Chain {
+    steps: &[Step {
+        version: 1,
+        title: "jobs, attempts and outbox",
+        sql: include_str!("../../schema/ledger/0001_jobs_and_outbox.sql"),
+        done: None,
+    }],
+    place: VersionPlace::OwnTable,
+};
+
+/// How long another program may hold the ledger before a call gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The ledger of one database.
+pub struct Ledger {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Opens the ledger of the database in `database_dir`, and makes it where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`], naming the file.
+    pub fn open(database_dir: &Path) -> Result<Self> {
+        let path = database_dir.join("ledger.sqlite");
+        let connection = prepare(&path).map_err(|reason| Error::Ledger {
+            path: path.clone(),
+            reason,
+        })?;
+        sharing::share_file(&path);
+        Ok(Self { connection, path })
+    }
+
+    /// The database's folder.
+    fn database_dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
+        result.map_err(|reason| Error::Ledger {
+            path: self.path.clone(),
+            reason: reason.to_string(),
+        })
+    }
+}
+
+fn prepare(path: &Path) -> std::result::Result<Connection, String> {
+    let mut connection = Connection::open(path).map_err(|e| e.to_string())?;
+    let settle = |connection: &Connection| -> rusqlite::Result<()> {
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        journal::settle(connection, path.parent().unwrap_or(Path::new(".")))
+    };
+    settle(&connection).map_err(|e| e.to_string())?;
+    CHAIN.climb(&mut connection).map_err(|e| e.to_string())?;
+    Ok(connection)
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |t| t.as_secs_f64())
+}

@@ -1,0 +1,71 @@
+//! Messages that no broker took yet, in the order in which they were to go.
+
+use rusqlite::params;
+
+use super::{Ledger, now};
+use crate::Result;
+
+/// A message that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its place in the line.
+    pub id: i64,
+    /// Where it is to go.
+    pub topic: String,
+    /// What it says.
+    pub payload: Vec<u8>,
+}
+
+impl Ledger {
+    /// Keeps messages until a broker is there.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn keep_messages(&mut self, messages: &[(String, Vec<u8>)]) -> Result<()> {
+        let kept = self.try_keep(messages);
+        self.done(kept)
+    }
+
+    fn try_keep(&mut self, messages: &[(String, Vec<u8>)]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        for (topic, payload) in messages {
+            transaction.execute(
+                "INSERT INTO outbox (topic, payload, created_at) VALUES (?1, ?2, ?3)",
+                params![topic, payload, now()],
+            )?;
+        }
+        transaction.commit()
+    }
+
+    /// The messages that wait, first to go first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn waiting_messages(&self) -> Result<Vec<Waiting>> {
+        let read = || -> rusqlite::Result<Vec<Waiting>> {
+            let mut statement = self
+                .connection
+                .prepare("SELECT id, topic, payload FROM outbox ORDER BY id")?;
+            let rows = statement.query_map([], |row| {
+                Ok(Waiting {
+                    id: row.get(0)?,
+                    topic: row.get(1)?,
+                    payload: row.get(2)?,
+                })
+            })?;
+            rows.collect()
+        };
+        self.done(read())
+    }
+
+    /// A broker has this message.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn message_delivered(&self, id: i64) -> Result<()> {
+        let done = self
+            .connection
+            .execute("DELETE FROM outbox WHERE id = ?1", [id]);
+        self.done(done).map(drop)
+    }
+}

@@ -1,0 +1,375 @@
+//! The listener: hears that a run's data has arrived, keeps that, and sees to it that a job follows.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use runledger_context::run::{Proposal, RunData, RunId};
+use runledger_storage::{CellValue, Database};
+use tracing::{error, info, warn};
+
+use crate::job::Job;
+use crate::job_end::{self, Outcome};
+use crate::kafka::{Consumer, ConsumerSettings};
+use crate::ledger::{Ledger, Planned, State};
+use crate::listener_db::{Letter, ListenerDb, Sorted};
+use crate::message::Message;
+use crate::notification::{self, Notification};
+use crate::plan::plan;
+use crate::proposals::Proposals;
+use crate::publisher::{Publisher, PublisherSettings};
+use crate::queue::{Ended, QueueManager};
+use crate::settings::{DataSettings, NotificationSettings};
+use crate::updates::Update;
+use crate::{Error, Result};
+
+/// How long one look at the broker takes; a message that comes is there at once.
+const LOOK: Duration = Duration::from_millis(200);
+/// How many messages are taken, and how many notifications handled, at once.
+const AT_ONCE: usize = 500;
+const LETTERS_AT_ONCE: u32 = 100;
+/// How long a database may be held by another program before its notification waits for its next turn: the other
+/// proposals go on.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How often what failed for all of a folder is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How long the last messages may take when the listener stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Where a proposal's database is, below the proposal's folder.
+const USUAL: &str = "usr/Shared/amore";
+
+/// How the listener works.
+#[derive(Debug, Clone)]
+pub struct ListenSettings {
+    /// The listener's folder.
+    pub dir: PathBuf,
+    /// What to hear; its brokers are not asked when notifications are handed in by hand.
+    pub notifications: NotificationSettings,
+    /// Where proposals are.
+    pub data: DataSettings,
+    /// Where the news goes.
+    pub publisher: PublisherSettings,
+}
+
+/// A listener at work.
+pub struct Listener<Q> {
+    settings: ListenSettings,
+    db: ListenerDb,
+    proposals: Proposals,
+    publisher: Publisher,
+    queue: Q,
+    /// Jobs whose end could not be written down yet.
+    ended: Vec<Ended>,
+    /// Databases whose unfinished jobs are still to be taken over, and when to try.
+    to_resume: BTreeMap<PathBuf, Instant>,
+}
+
+impl<Q: QueueManager> Listener<Q> {
+    /// A listener in its folder, with the jobs that an earlier one left unfinished.
+    ///
+    /// # Errors
+    /// Its database cannot be used; or it asks for a sandbox, which is not there.
+    pub fn open(settings: ListenSettings, queue: Q) -> Result<Self> {
+        let db = ListenerDb::open(&settings.dir)?;
+        refuse_sandbox(&db)?;
+        let now = Instant::now();
+        let to_resume = db
+            .sites()?
+            .into_iter()
+            .map(|site| (site.database_dir, now))
+            .collect();
+        Ok(Self {
+            proposals: Proposals::new(settings.data.clone()),
+            publisher: Publisher::new(&settings.publisher)?,
+            settings,
+            db,
+            queue,
+            ended: Vec::new(),
+            to_resume,
+        })
+    }
+
+    /// Listens until `stop` is raised. Jobs that run then go on; the next listener takes them over.
+    ///
+    /// # Errors
+    /// The listener's own database or the Kafka library refuse.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<()> {
+        let consumer = Consumer::new(self.consumer_settings())?;
+        info!(folder = %self.settings.dir.display(), "the listener is ready");
+        while !stop.load(Ordering::Relaxed) {
+            self.hear(&consumer)?;
+            self.work()?;
+        }
+        self.publisher.close(FAREWELL);
+        consumer.close(FAREWELL);
+        info!("the listener has stopped");
+        Ok(())
+    }
+
+    fn consumer_settings(&self) -> ConsumerSettings {
+        let set = &self.settings.notifications;
+        let group_id = match set.group_id.as_str() {
+            "" => format!(
+                "xfel-da-damnit-{}",
+                self.settings.dir.to_string_lossy().replace('/', "_")
+            ),
+            named => named.to_owned(),
+        };
+        ConsumerSettings {
+            brokers: set.brokers.join(","),
+            topics: set.topics.clone(),
+            group_id,
+            start: set.start_from.0,
+            properties: set.properties.clone(),
+        }
+    }
+
+    /// Takes what came into the inbox; only then Kafka hears that we have it.
+    fn hear(&mut self, consumer: &Consumer) -> Result<()> {
+        let messages = consumer.poll(LOOK, AT_ONCE)?;
+        if !messages.is_empty() {
+            self.keep(&messages)?;
+            consumer.store(&messages);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, messages: &[Message]) -> Result<()> {
+        let events = &self.settings.notifications.events;
+        let sort = |message: &Message| match notification::parse(&message.payload, events) {
+            Ok(Some(_)) => Some(Sorted::ForUs),
+            Ok(None) => None,
+            Err(why) => {
+                warn!(
+                    topic = message.topic,
+                    offset = message.offset,
+                    "kept as a dead letter: {why}"
+                );
+                Some(Sorted::Dead(why.to_string()))
+            }
+        };
+        let sorted: Vec<_> = messages
+            .iter()
+            .filter_map(|message| Some((message, sort(message)?)))
+            .collect();
+        match sorted.is_empty() {
+            true => Ok(()),
+            false => self.db.keep(&sorted),
+        }
+    }
+
+    /// Hands in a notification without Kafka; it is handled like any other.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn hand_in(&mut self, run: RunId, data: RunData) -> Result<()> {
+        let events = &self.settings.notifications.events;
+        let event = events
+            .iter()
+            .find(|(_, announces)| **announces == data)
+            .map(|(event, _)| event.clone());
+        let event = event.ok_or_else(|| Error::Queue(format!("no event announces {data} data")))?;
+        let payload =
+            serde_json::json!({"event": event, "proposal": run.proposal, "run": run.number});
+        let message = Message {
+            topic: "by hand".into(),
+            partition: 0,
+            offset: 0,
+            timestamp: now_ms(),
+            payload: payload.to_string().into_bytes(),
+        };
+        self.keep(&[message])
+    }
+
+    /// One round: notifications to jobs, jobs to their ends. Does not wait.
+    ///
+    /// # Errors
+    /// The listener's own database refuses.
+    pub fn work(&mut self) -> Result<()> {
+        self.resume();
+        for letter in self.db.due(LETTERS_AT_ONCE)? {
+            self.handle(&letter)?;
+        }
+        self.tend();
+        self.publisher.advance();
+        Ok(())
+    }
+
+    /// How much there is to do: notifications, jobs that wait, jobs that run.
+    ///
+    /// # Errors
+    /// The listener's own database refuses.
+    pub fn left(&self) -> Result<usize> {
+        let queue = self.queue.status();
+        Ok(self.db.depth()? as usize + queue.waiting + queue.running + self.ended.len())
+    }
+
+    fn handle(&mut self, letter: &Letter) -> Result<()> {
+        let events = &self.settings.notifications.events;
+        let notification = match notification::parse(&letter.payload, events) {
+            Ok(Some(notification)) => notification,
+            Ok(None) => {
+                return self
+                    .db
+                    .give_up(letter, "no event of this name announces data");
+            }
+            Err(why) => return self.db.give_up(letter, &why.to_string()),
+        };
+        match self.start_jobs(&notification, letter) {
+            Ok(()) => self.db.handled(letter),
+            Err(why) => {
+                let (proposal, run) = (notification.run.proposal.0, notification.run.number.0);
+                warn!(
+                    proposal,
+                    run,
+                    "waits for its next try: {}",
+                    with_causes(&why)
+                );
+                self.db.postpone(letter, &with_causes(&why))
+            }
+        }
+    }
+
+    /// Every database gets its turn, also where another one fails; the first failure is returned.
+    fn start_jobs(&mut self, notification: &Notification, letter: &Letter) -> Result<()> {
+        let usual = self.usual_database(notification.run.proposal)?;
+        let plan = plan(notification, &self.db.sites()?, usual.as_deref());
+        if let Some(site) = &plan.register {
+            info!(proposal = site.proposal.0, folder = %site.database_dir.display(), "watching a new database");
+            self.db.watch(site)?;
+        }
+        let mut first_failure = Ok(());
+        for job in plan.jobs {
+            let started = self.start(job, letter);
+            first_failure = first_failure.and(started);
+        }
+        first_failure
+    }
+
+    /// In dynamic mode, the proposal's own database, if it has one.
+    fn usual_database(&mut self, proposal: Proposal) -> Result<Option<PathBuf>> {
+        if self.db.is_static()? {
+            return Ok(None);
+        }
+        let folder = self
+            .proposals
+            .find(proposal)
+            .map(|folder| folder.join(USUAL));
+        Ok(folder.filter(|folder| folder.join("runs.sqlite").is_file()))
+    }
+
+    /// The run's row, the ledger's entry, the queue, the clients: in this order, so that each step can be repeated.
+    fn start(&mut self, job: Job, letter: &Letter) -> Result<()> {
+        let mut db = Database::open_with_timeout(&job.database_dir, PATIENCE)?;
+        db.ensure_run(job.run, letter.sent_at)?;
+        let (proposal, run, data) = (job.run.proposal.0, job.run.number.0, job.data.as_str());
+        let job = match Ledger::open(&job.database_dir)?.plan(Some(&letter.source), &job)? {
+            Planned::New => job,
+            // We stopped between the ledger and the queue.
+            Planned::SameSource {
+                processing_id,
+                state: State::Planned,
+            } => Job {
+                processing_id,
+                ..job
+            },
+            Planned::SameSource { .. } => return Ok(()),
+            Planned::Coalesced { .. } => {
+                info!(
+                    proposal,
+                    run, data, "a job that has not started yet will see it"
+                );
+                return Ok(());
+            }
+        };
+        self.publisher.publish(
+            &job.database_dir,
+            &db.update_topic(),
+            &Update::pending(&job),
+        );
+        self.queue.submit(&job)?;
+        info!(proposal, run, data, folder = %job.database_dir.display(), "job submitted");
+        Ok(())
+    }
+
+    /// Jobs that ended, however, and jobs that can start.
+    fn tend(&mut self) {
+        self.ended.extend(self.queue.advance());
+        for ended in std::mem::take(&mut self.ended) {
+            match job_end::settle(&ended, &mut self.publisher) {
+                Ok(Outcome::Again) => {
+                    if let Err(why) = self.queue.submit(&ended.job) {
+                        warn!(run = %ended.job.run, "cannot be submitted again yet: {why}");
+                        self.to_resume
+                            .insert(ended.job.database_dir.clone(), Instant::now() + AGAIN);
+                    }
+                }
+                Ok(outcome) => {
+                    info!(run = %ended.job.run, data = %ended.job.data, ?outcome, "job ended")
+                }
+                Err(why) => {
+                    error!(run = %ended.job.run, "the end of its job cannot be written down yet: {why}");
+                    self.ended.push(ended);
+                }
+            }
+        }
+    }
+
+    fn resume(&mut self) {
+        let now = Instant::now();
+        let due: Vec<PathBuf> = self
+            .to_resume
+            .iter()
+            .filter(|(_, when)| **when <= now)
+            .map(|(dir, _)| dir.clone())
+            .collect();
+        for dir in due {
+            match self.resume_folder(&dir) {
+                Ok(()) => {
+                    self.to_resume.remove(&dir);
+                }
+                Err(why) => {
+                    warn!("its unfinished jobs wait: {}", with_causes(&why));
+                    self.to_resume.insert(dir, now + AGAIN);
+                }
+            }
+        }
+    }
+
+    fn resume_folder(&mut self, dir: &Path) -> Result<()> {
+        if !dir.join("ledger.sqlite").is_file() {
+            return Ok(());
+        }
+        self.publisher.drain(dir);
+        self.queue.resume(dir)
+    }
+}
+
+/// A sandbox that is asked for and not there must not be left out silently.
+fn refuse_sandbox(db: &ListenerDb) -> Result<()> {
+    match db.setting("sandbox_args")? {
+        Some(CellValue::Text(arguments)) if !arguments.is_empty() => Err(Error::NoSandbox {
+            path: db.path().into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// An error with what caused it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,92 @@
+//! `listener.sqlite` in the listener's folder: what is watched, the settings, what came in.
+
+mod inbox;
+mod settings;
+mod watched;
+
+pub(crate) use inbox::Sorted;
+pub use inbox::{DeadLetter, Letter};
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use runledger_migrations::{Chain, Step, VersionPlace};
+use rusqlite::Connection;
+
+use crate::{Error, Result, journal};
+
+/// The file's name in its folder.
+pub const FILE_NAME: &str = "listener.sqlite";
+
+const CHAIN: Chain = Chain {
+    steps: &[
+        Step {
+            version: 1,
+            title: "what is watched, and settings",
+            sql: include_str!("../../schema/listener/0001_watched_and_settings.sql"),
+            done: None,
+        },
+        Step {
+            version: 2,
+            title: "inbox and dead letters",
+            sql: include_str!("../../schema/listener/0002_inbox.sql"),
+            done: None,
+        },
+    ],
+    place: VersionPlace::OwnTable,
+};
+
+/// How long another program may hold the file before a call gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The listener's own database.
+pub struct ListenerDb {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl ListenerDb {
+    /// Opens the one in `dir`, also one that DAMNIT made; makes it where there is none.
+    ///
+    /// # Errors
+    /// [`Error::ListenerDb`], naming the file.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join(FILE_NAME);
+        let connection = prepare(&path, dir).map_err(|reason| Error::ListenerDb {
+            path: path.clone(),
+            reason,
+        })?;
+        let mut db = Self { connection, path };
+        db.set_defaults()?;
+        Ok(db)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
+        result.map_err(|reason| Error::ListenerDb {
+            path: self.path.clone(),
+            reason: reason.to_string(),
+        })
+    }
+}
+
+fn prepare(path: &Path, dir: &Path) -> std::result::Result<Connection, String> {
+    let mut connection = Connection::open(path).map_err(|e| e.to_string())?;
+    connection
+        .busy_timeout(PATIENCE)
+        .map_err(|e| e.to_string())?;
+    journal::settle(&connection, dir).map_err(|e| e.to_string())?;
+    CHAIN.climb(&mut connection).map_err(|e| e.to_string())?;
+    Ok(connection)
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |t| t.as_secs_f64())
+}

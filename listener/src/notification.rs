@@ -1,0 +1,141 @@
+//! What a facility says when a run's data has arrived.
+
+use std::collections::BTreeMap;
+
+use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
+use serde_json::{Map, Value};
+
+/// A run's data has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notification {
+    /// The run.
+    pub run: RunId,
+    /// Which part of its data.
+    pub data: RunData,
+}
+
+/// Why a message cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not JSON.
+    #[error("it is not JSON: {0}")]
+    NotJson(String),
+    /// It is JSON, but no object.
+    #[error("it is no JSON object")]
+    NotAnObject,
+    /// A number is missing.
+    #[error("it has no `{0}`")]
+    Missing(&'static str),
+    /// A number is none that a proposal or run can have.
+    #[error(
+        "its `{field}` is {found}, which is no whole number from 0 to {}",
+        u32::MAX
+    )]
+    BadNumber {
+        /// `proposal` or `run`.
+        field: &'static str,
+        /// What is there.
+        found: String,
+    },
+}
+
+/// Reads a message. None: it is about something else than the `events` that announce data.
+///
+/// # Errors
+/// [`Unreadable`], saying what is wrong with it.
+pub fn parse(
+    payload: &[u8],
+    events: &BTreeMap<String, RunData>,
+) -> Result<Option<Notification>, Unreadable> {
+    let value: Value =
+        serde_json::from_slice(payload).map_err(|error| Unreadable::NotJson(error.to_string()))?;
+    let Value::Object(message) = value else {
+        return Err(Unreadable::NotAnObject);
+    };
+    let event = message.get("event").and_then(Value::as_str);
+    let Some(data) = event.and_then(|event| events.get(event)) else {
+        return Ok(None);
+    };
+    let run = RunId {
+        proposal: Proposal(number(&message, "proposal")?),
+        number: RunNumber(number(&message, "run")?),
+    };
+    Ok(Some(Notification { run, data: *data }))
+}
+
+/// Numbers may come as numbers or as decimal texts.
+fn number(message: &Map<String, Value>, field: &'static str) -> Result<u32, Unreadable> {
+    let found = message.get(field).ok_or(Unreadable::Missing(field))?;
+    let number = match found {
+        Value::Number(number) => number
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok()),
+        Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| Unreadable::BadNumber {
+        field,
+        found: found.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &str) -> Result<Option<Notification>, Unreadable> {
+        let events = [("migration_complete".to_owned(), RunData::Raw)];
+        parse(message.as_bytes(), &events.into())
+    }
+
+    #[test]
+    fn numbers_may_be_texts_and_other_fields_are_passed_over() {
+        let expected = Notification {
+            run: RunId::new(1234, 7),
+            data: RunData::Raw,
+        };
+        let numbers =
+            r#"{"event": "migration_complete", "proposal": 1234, "run": 7, "kind": [1, {}]}"#;
+        let texts = r#"{"event": "migration_complete", "proposal": "001234", "run": "0007"}"#;
+        assert_eq!(read(numbers), Ok(Some(expected)));
+        assert_eq!(read(texts), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn other_events_are_none_of_our_business() {
+        assert_eq!(read(r#"{"event": "coffee", "run": -1}"#), Ok(None));
+        assert_eq!(read(r#"{"no": "event"}"#), Ok(None));
+    }
+
+    #[test]
+    fn what_cannot_be_a_run_says_why() {
+        let with = |run: &str| {
+            read(&format!(
+                r#"{{"event": "migration_complete", "proposal": 1, "run": {run}}}"#
+            ))
+        };
+        for run in [
+            "-3",
+            "1e30",
+            "1000000000000000000000000000000",
+            "7.5",
+            "true",
+            "null",
+            "\"seven\"",
+            "\"\"",
+            "\"-7\"",
+        ] {
+            assert!(
+                matches!(with(run), Err(Unreadable::BadNumber { field: "run", .. })),
+                "{run}: {:?}",
+                with(run)
+            );
+        }
+        assert_eq!(
+            read(r#"{"event": "migration_complete", "run": 1}"#),
+            Err(Unreadable::Missing("proposal"))
+        );
+        assert_eq!(read("[1]"), Err(Unreadable::NotAnObject));
+        assert!(matches!(read("not JSON"), Err(Unreadable::NotJson(_))));
+    }
+}

@@ -1,0 +1,81 @@
+//! Finding a proposal's folder.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use runledger_context::run::Proposal;
+
+use crate::settings::DataSettings;
+
+/// Finds proposals' folders; one that was found is not looked for again.
+#[derive(Debug)]
+pub struct Proposals {
+    settings: DataSettings,
+    found: BTreeMap<Proposal, PathBuf>,
+}
+
+impl Proposals {
+    /// Those below a site's root.
+    pub fn new(settings: DataSettings) -> Self {
+        Self {
+            settings,
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// The folder of a proposal; None where there is none.
+    pub fn find(&mut self, proposal: Proposal) -> Option<PathBuf> {
+        if let Some(known) = self.found.get(&proposal).filter(|folder| folder.is_dir()) {
+            return Some(known.clone());
+        }
+        let folder = self.search(proposal)?;
+        self.found.insert(proposal, folder.clone());
+        Some(folder)
+    }
+
+    fn search(&self, proposal: Proposal) -> Option<PathBuf> {
+        let root = glob::Pattern::escape(self.settings.root.to_str()?);
+        let below = self
+            .settings
+            .pattern
+            .replace("{proposal:06}", &format!("{:06}", proposal.0))
+            .replace("{proposal}", &proposal.0.to_string());
+        let mut places = glob::glob(&format!("{root}/{below}")).ok()?;
+        places.find_map(|place| place.ok().filter(|place| place.is_dir()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(root: &std::path::Path, pattern: &str) -> Proposals {
+        Proposals::new(DataSettings {
+            root: root.into(),
+            pattern: pattern.into(),
+        })
+    }
+
+    #[test]
+    fn a_proposal_is_found_whatever_its_instrument_and_cycle() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("SPB/202602/p001234");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut proposals = below(root.path(), "*/*/p{proposal:06}");
+        assert_eq!(proposals.find(Proposal(1234)), Some(folder.clone()));
+        assert_eq!(proposals.find(Proposal(1235)), None);
+        std::fs::remove_dir(&folder).unwrap();
+        assert_eq!(proposals.find(Proposal(1234)), None);
+    }
+
+    #[test]
+    fn another_facility_names_its_folders_in_its_own_way() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("visit-77");
+        std::fs::create_dir_all(&folder).unwrap();
+        assert_eq!(
+            below(root.path(), "visit-{proposal}").find(Proposal(77)),
+            Some(folder)
+        );
+    }
+}

@@ -1,0 +1,298 @@
+//! Publishes without ever holding a job up: what no broker takes waits in the ledger of its database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tracing::{debug, warn};
+
+use crate::Result;
+use crate::kafka::{Delivery, Producer, ProducerSettings, Properties};
+use crate::ledger::{Ledger, Waiting};
+use crate::updates::Update;
+
+/// How long a message may be under way before it goes to the outbox.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(8);
+/// A broker that has taken nothing at all after this long is taken to be away.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How often what waits is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Where to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherSettings {
+    /// `host:port`; None: nothing is published at all.
+    pub broker: Option<String>,
+    /// Any further settings of the Kafka library.
+    pub properties: Properties,
+}
+
+/// Publishes messages about databases.
+pub struct Publisher {
+    producer: Option<Producer>,
+    under_way: BTreeMap<u64, Letter>,
+    next_token: u64,
+    delivered: u64,
+    /// Databases whose outbox may not be empty, and when to look next.
+    held: BTreeMap<PathBuf, Instant>,
+}
+
+/// A message under way.
+struct Letter {
+    database_dir: PathBuf,
+    topic: String,
+    payload: Vec<u8>,
+    /// Its place in the outbox, if it comes from there.
+    waiting: Option<i64>,
+}
+
+impl Publisher {
+    /// A publisher; the broker need not be there.
+    ///
+    /// # Errors
+    /// [`crate::Error::Kafka`] for a property that the Kafka library does not know.
+    pub fn new(settings: &PublisherSettings) -> Result<Self> {
+        let producer = settings.broker.as_ref().map(|brokers| {
+            Producer::new(&ProducerSettings {
+                brokers: brokers.clone(),
+                message_timeout: MESSAGE_TIMEOUT,
+                properties: settings.properties.clone(),
+            })
+        });
+        Ok(Self {
+            producer: producer.transpose()?,
+            under_way: BTreeMap::new(),
+            next_token: 0,
+            delivered: 0,
+            held: BTreeMap::new(),
+        })
+    }
+
+    /// Whether there is a broker to publish to.
+    pub fn is_enabled(&self) -> bool {
+        self.producer.is_some()
+    }
+
+    /// Sends a message about a database. It is under way then, or in the database's outbox.
+    pub fn publish(&mut self, database_dir: &Path, topic: &str, update: &Update) {
+        self.send(Letter {
+            database_dir: database_dir.to_path_buf(),
+            topic: topic.to_owned(),
+            payload: update.payload(),
+            waiting: None,
+        });
+    }
+
+    fn send(&mut self, letter: Letter) {
+        let Some(producer) = &self.producer else {
+            return;
+        };
+        let token = self.next_token;
+        self.next_token += 1;
+        match producer.send(token, &letter.topic, &letter.payload) {
+            Ok(()) => {
+                self.under_way.insert(token, letter);
+            }
+            Err(error) => {
+                debug!("a message waits: {error}");
+                self.keep(vec![letter]);
+            }
+        }
+    }
+
+    /// Sends what waits in a database's outbox, if it is not under way already.
+    pub fn drain(&mut self, database_dir: &Path) {
+        if !self.is_enabled() || !database_dir.join("ledger.sqlite").is_file() {
+            return;
+        }
+        match Ledger::open(database_dir).and_then(|ledger| ledger.waiting_messages()) {
+            Ok(waiting) => self.send_waiting(database_dir, waiting),
+            Err(error) => {
+                warn!("what waits there is not sent yet: {error}");
+                self.held
+                    .insert(database_dir.to_path_buf(), Instant::now() + AGAIN);
+            }
+        }
+    }
+
+    fn send_waiting(&mut self, database_dir: &Path, waiting: Vec<Waiting>) {
+        let ours = |letter: &&Letter| letter.database_dir == database_dir;
+        let under_way: BTreeSet<i64> = self
+            .under_way
+            .values()
+            .filter(ours)
+            .filter_map(|letter| letter.waiting)
+            .collect();
+        for message in waiting
+            .into_iter()
+            .filter(|message| !under_way.contains(&message.id))
+        {
+            self.send(Letter {
+                database_dir: database_dir.to_path_buf(),
+                topic: message.topic,
+                payload: message.payload,
+                waiting: Some(message.id),
+            });
+        }
+    }
+
+    /// Takes note of what was delivered and what was not, and tries again what waits. Does not wait; to be
+    /// called now and then.
+    pub fn advance(&mut self) {
+        self.take_note();
+        let now = Instant::now();
+        let due: Vec<PathBuf> = self
+            .held
+            .iter()
+            .filter(|(_, when)| **when <= now)
+            .map(|(dir, _)| dir.clone())
+            .collect();
+        for dir in due {
+            self.held.remove(&dir);
+            self.drain(&dir);
+        }
+    }
+
+    fn take_note(&mut self) {
+        let Some(producer) = &self.producer else {
+            return;
+        };
+        let mut failed = Vec::new();
+        for Delivery { token, result } in producer.deliveries() {
+            let Some(letter) = self.under_way.remove(&token) else {
+                continue;
+            };
+            match result {
+                Ok(()) => {
+                    self.delivered += 1;
+                    forget(&letter);
+                }
+                Err(reason) => {
+                    debug!(topic = letter.topic, "a message waits: {reason}");
+                    failed.push(letter);
+                }
+            }
+        }
+        self.keep(failed);
+    }
+
+    /// Puts messages into their databases' outboxes, in order; those that come from there are there still.
+    fn keep(&mut self, letters: Vec<Letter>) {
+        let mut by_database: BTreeMap<PathBuf, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+        for letter in letters {
+            self.held
+                .insert(letter.database_dir.clone(), Instant::now() + AGAIN);
+            let new = by_database.entry(letter.database_dir).or_default();
+            if letter.waiting.is_none() {
+                new.push((letter.topic, letter.payload));
+            }
+        }
+        for (dir, messages) in by_database
+            .into_iter()
+            .filter(|(_, messages)| !messages.is_empty())
+        {
+            let kept = Ledger::open(&dir).and_then(|mut ledger| ledger.keep_messages(&messages));
+            if let Err(error) = kept {
+                warn!(
+                    count = messages.len(),
+                    "updates are lost, windows have to be reloaded: {error}"
+                );
+            }
+        }
+    }
+
+    /// Waits until all is delivered, at most for `patience` and much less where no broker answers; what is
+    /// left then waits in the outboxes. Returns how many that are.
+    pub fn close(mut self, patience: Duration) -> usize {
+        let Some(producer) = &self.producer else {
+            return 0;
+        };
+        let mut left = producer.flush(SILENCE.min(patience));
+        self.take_note();
+        if let Some(producer) = &self.producer
+            && !left.is_empty()
+            && self.delivered > 0
+        {
+            left = producer.flush(patience.saturating_sub(SILENCE));
+            self.take_note();
+        }
+        debug!(left = left.len(), "publisher closed");
+        let rest: Vec<Letter> = std::mem::take(&mut self.under_way).into_values().collect();
+        self.keep(rest);
+        self.held.len()
+    }
+}
+
+/// A delivered message need not wait any more. Where that cannot be written down, it is sent twice.
+fn forget(letter: &Letter) {
+    let Some(id) = letter.waiting else { return };
+    let done = Ledger::open(&letter.database_dir).and_then(|ledger| ledger.message_delivered(id));
+    if let Err(error) = done {
+        warn!("a message will be sent twice: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::EmbeddedBroker;
+
+    fn to(broker: &str) -> PublisherSettings {
+        PublisherSettings {
+            broker: Some(broker.into()),
+            properties: Properties::new(),
+        }
+    }
+
+    fn update(id: &str) -> Update {
+        Update::ProcessingFinished {
+            processing_id: id.into(),
+        }
+    }
+
+    fn waiting(dir: &Path) -> Vec<String> {
+        let messages = Ledger::open(dir).unwrap().waiting_messages().unwrap();
+        messages
+            .into_iter()
+            .map(|message| String::from_utf8(message.payload).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn what_no_broker_takes_waits_in_order_and_goes_out_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut publisher = Publisher::new(&to("127.0.0.1:1")).unwrap();
+        for id in ["a", "b", "c"] {
+            publisher.publish(folder.path(), "test.topic", &update(id));
+        }
+        publisher.close(Duration::from_secs(1));
+        let kept = waiting(folder.path());
+        assert_eq!(kept.len(), 3);
+        assert!(
+            kept[0].contains("\"a\"") && kept[2].contains("\"c\""),
+            "{kept:?}"
+        );
+
+        let broker = EmbeddedBroker::start(&["test.topic"]).unwrap();
+        let mut publisher = Publisher::new(&to(&broker.address())).unwrap();
+        publisher.drain(folder.path());
+        // A second call does not send what is under way.
+        publisher.drain(folder.path());
+        assert_eq!(publisher.under_way.len(), 3);
+        publisher.close(Duration::from_secs(20));
+        assert_eq!(waiting(folder.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn without_a_broker_nothing_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = PublisherSettings {
+            broker: None,
+            properties: Properties::new(),
+        };
+        let mut publisher = Publisher::new(&none).unwrap();
+        publisher.publish(folder.path(), "test.topic", &update("a"));
+        assert_eq!(publisher.close(Duration::from_secs(1)), 0);
+        assert!(!folder.path().join("ledger.sqlite").exists());
+    }
+}

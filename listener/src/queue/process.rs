@@ -1,0 +1,75 @@
+//! A process that can be recognised later, even if its number has been given to another one since.
+
+use super::host_name;
+
+/// A process on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// The host's name.
+    pub host: String,
+    /// Its number there.
+    pub pid: u32,
+    /// When it started, in clock ticks since the host did (`/proc/PID/stat`, field 22; see proc(5)).
+    pub started: i64,
+}
+
+impl Process {
+    /// A process of this host, by its number; one that is gone already has the start time 0.
+    pub fn here(pid: u32) -> Self {
+        Self {
+            host: host_name(),
+            pid,
+            started: started(pid).unwrap_or(0),
+        }
+    }
+
+    /// Whether it is on this host, so that something can be said about it.
+    pub fn is_here(&self) -> bool {
+        self.host == host_name()
+    }
+
+    /// Whether it is still the process that it was; only for one of this host.
+    pub fn is_alive(&self) -> bool {
+        started(self.pid) == Some(self.started)
+    }
+}
+
+fn started(pid: u32) -> Option<i64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may have blanks and brackets of its own.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    // The state was field 3.
+    fields.nth(22 - 4)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_recognised_until_it_ends() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("600")
+            .spawn()
+            .unwrap();
+        let process = Process::here(child.id());
+        assert!(process.is_alive() && process.started > 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!process.is_alive());
+    }
+
+    #[test]
+    fn another_process_with_the_same_number_is_not_taken_for_it() {
+        let me = Process::here(std::process::id());
+        let before_me = Process {
+            started: me.started - 1,
+            ..me.clone()
+        };
+        assert!(me.is_alive() && !before_me.is_alive());
+    }
+}

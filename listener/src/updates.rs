@@ -1,0 +1,249 @@
+//! What we tell others through Kafka: the messages of DAMNIT's clients and combiner, field for field.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
+use serde::Serialize;
+
+use crate::job::Job;
+use crate::queue::{host_name, user_name};
+
+/// The topic on which fragments are announced.
+pub const FILE_SUBMISSIONS: &str = "test.damnit.file_submissions";
+
+/// A message that clients know. It is idempotent: heard twice, it changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "msg_kind", content = "data", rename_all = "snake_case")]
+pub enum Update {
+    /// A variable is new or has changed.
+    VariableSet(VariableSet),
+    /// A job waits or runs.
+    ProcessingStateSet(ProcessingState),
+    /// A job has ended, however.
+    ProcessingFinished {
+        /// The job.
+        processing_id: String,
+    },
+    /// A run has new values in the run table; they are to be read there.
+    RunValuesUpdated {
+        /// The run's proposal.
+        proposal: Proposal,
+        /// The run's number.
+        run: RunNumber,
+        /// Name → nothing.
+        values: BTreeMap<String, ()>,
+    },
+    /// A fragment is complete and wants merging.
+    FileSubmission {
+        /// The database's folder.
+        damnit_dir: String,
+        /// The fragment.
+        new_file: String,
+        /// The run's proposal.
+        proposal: Proposal,
+        /// The run's number.
+        run: RunNumber,
+        /// Who made it.
+        computed_by: Origin,
+    },
+}
+
+/// A variable, as the window lists it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VariableSet {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its tags.
+    pub tags: Option<Vec<String>>,
+    /// Always null.
+    pub attributes: Option<()>,
+    /// Null: computed from the context file.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// A job, as the window shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProcessingState {
+    /// The job.
+    pub processing_id: String,
+    /// The run's proposal.
+    pub proposal: Proposal,
+    /// The run's number.
+    pub run: RunNumber,
+    /// The part of its data.
+    pub data: RunData,
+    /// `PENDING` or `RUNNING`.
+    pub status: &'static str,
+    /// Where it runs; empty while it waits.
+    pub hostname: String,
+    /// Who runs it; empty while it waits.
+    pub username: String,
+    /// Null on this machine.
+    pub slurm_cluster: Option<String>,
+    /// Empty on this machine.
+    pub slurm_job_id: String,
+}
+
+/// Who made a fragment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Origin {
+    /// The host.
+    pub hostname: String,
+    /// The account.
+    pub username: String,
+}
+
+impl Update {
+    /// The job waits.
+    pub fn pending(job: &Job) -> Self {
+        Self::state(job, "PENDING", String::new(), String::new())
+    }
+
+    /// The job runs, here.
+    pub fn running(job: &Job) -> Self {
+        Self::state(job, "RUNNING", host_name(), user_name())
+    }
+
+    fn state(job: &Job, status: &'static str, hostname: String, username: String) -> Self {
+        Self::ProcessingStateSet(ProcessingState {
+            processing_id: job.processing_id.clone(),
+            proposal: job.run.proposal,
+            run: job.run.number,
+            data: job.data,
+            status,
+            hostname,
+            username,
+            slurm_cluster: None,
+            slurm_job_id: String::new(),
+        })
+    }
+
+    /// The job has ended.
+    pub fn finished(job: &Job) -> Self {
+        Self::ProcessingFinished {
+            processing_id: job.processing_id.clone(),
+        }
+    }
+
+    /// A run has new values.
+    pub fn values<'a>(run: RunId, names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::RunValuesUpdated {
+            proposal: run.proposal,
+            run: run.number,
+            values: names
+                .into_iter()
+                .map(|name| (name.to_owned(), ()))
+                .collect(),
+        }
+    }
+
+    /// A fragment made here wants merging.
+    pub fn submission(database_dir: &Path, fragment: &Path, run: RunId) -> Self {
+        Self::FileSubmission {
+            damnit_dir: database_dir.to_string_lossy().into_owned(),
+            new_file: fragment.to_string_lossy().into_owned(),
+            proposal: run.proposal,
+            run: run.number,
+            computed_by: Origin {
+                hostname: host_name(),
+                username: user_name(),
+            },
+        }
+    }
+
+    /// The message as it travels.
+    pub fn payload(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts, numbers and nulls are JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Request;
+    use serde_json::{Value, json};
+
+    fn job() -> Job {
+        let mut job = Job::new(
+            RunId::new(1234, 7),
+            RunData::Proc,
+            "/db".into(),
+            Request::default(),
+        );
+        job.processing_id = "some-id".into();
+        job
+    }
+
+    fn json_of(update: &Update) -> Value {
+        serde_json::from_slice(&update.payload()).unwrap()
+    }
+
+    #[test]
+    fn a_waiting_job_has_the_fields_that_the_window_reads() {
+        assert_eq!(
+            json_of(&Update::pending(&job())),
+            json!({"msg_kind": "processing_state_set", "data": {
+                "processing_id": "some-id", "proposal": 1234, "run": 7, "data": "proc", "status": "PENDING",
+                "hostname": "", "username": "", "slurm_cluster": null, "slurm_job_id": ""}})
+        );
+    }
+
+    #[test]
+    fn a_running_job_says_where_and_as_whom() {
+        let running = json_of(&Update::running(&job()));
+        assert_eq!(running["data"]["status"], "RUNNING");
+        assert_eq!(running["data"]["hostname"], host_name());
+        assert_eq!(running["data"]["username"], user_name());
+    }
+
+    #[test]
+    fn new_values_are_named_without_being_told() {
+        assert_eq!(
+            json_of(&Update::values(RunId::new(1234, 7), ["b", "a"])),
+            json!({"msg_kind": "run_values_updated", "data": {
+                "proposal": 1234, "run": 7, "values": {"a": null, "b": null}}})
+        );
+    }
+
+    #[test]
+    fn a_variable_without_tags_says_null_and_a_finished_job_only_its_identity() {
+        let variable = Update::VariableSet(VariableSet {
+            name: "x".into(),
+            title: "X".into(),
+            description: None,
+            tags: None,
+            attributes: None,
+            kind: None,
+        });
+        assert_eq!(
+            json_of(&variable),
+            json!({"msg_kind": "variable_set", "data": {"name": "x", "title": "X", "description": null,
+                "tags": null, "attributes": null, "type": null}})
+        );
+        assert_eq!(
+            json_of(&Update::finished(&job())),
+            json!({"msg_kind": "processing_finished", "data": {"processing_id": "some-id"}})
+        );
+    }
+
+    #[test]
+    fn a_fragment_is_announced_as_damnits_combiner_reads_it() {
+        let update = Update::submission(
+            Path::new("/db"),
+            Path::new("/db/extracted_data/f.ready.h5"),
+            RunId::new(1, 2),
+        );
+        assert_eq!(
+            json_of(&update),
+            json!({"msg_kind": "file_submission", "data": {"damnit_dir": "/db",
+                "new_file": "/db/extracted_data/f.ready.h5", "proposal": 1, "run": 2,
+                "computed_by": {"hostname": host_name(), "username": user_name()}}})
+        );
+    }
+}

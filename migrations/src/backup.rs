@@ -1,0 +1,120 @@
+//! A copy of a database as it was, before it is changed for good.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use tempfile::TempPath;
+
+use crate::error::{Error, Result};
+
+/// How long another program may keep the database to itself before the copy is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the copy of `database` goes that is made before it leaves `version`:
+/// `runs.sqlite` → `runs.v3-backup.sqlite`, in the same folder.
+pub fn backup_path(database: &Path, version: u32) -> PathBuf {
+    database.with_extension(format!("v{version}-backup.sqlite"))
+}
+
+/// Copies `database` with SQLite's own backup, so that a copy taken while others read and write is whole.
+///
+/// The copy appears at `to` complete or not at all. An older copy is never replaced: the new one gets
+/// a number (`runs.v3-backup-2.sqlite`). Returns where it is.
+///
+/// # Errors
+/// [`Error::Backup`] with the reason.
+pub fn backup(database: &Path, to: &Path) -> Result<PathBuf> {
+    let failed = |reason: String| Error::Backup {
+        path: to.into(),
+        reason,
+    };
+    let folder = to.parent().unwrap_or(Path::new("."));
+    let draft = tempfile::Builder::new()
+        .prefix(".backup-")
+        .tempfile_in(folder)
+        .map_err(|error| failed(error.to_string()))?
+        .into_temp_path();
+    copy(database, &draft).map_err(|error| failed(error.to_string()))?;
+    std::fs::metadata(database)
+        .and_then(|of| std::fs::set_permissions(&draft, of.permissions()))
+        .and_then(|()| keep(draft, to))
+        .map_err(|error| failed(error.to_string()))
+}
+
+fn copy(database: &Path, draft: &Path) -> rusqlite::Result<()> {
+    let from = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    from.busy_timeout(PATIENCE)?;
+    let mut to = Connection::open(draft)?;
+    match Backup::new(&from, &mut to)?.step(-1)? {
+        StepResult::Done | StepResult::More => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            None,
+        )),
+    }
+}
+
+fn keep(mut draft: TempPath, to: &Path) -> std::io::Result<PathBuf> {
+    let mut kept = to.to_path_buf();
+    for number in 2.. {
+        match draft.persist_noclobber(&kept) {
+            Ok(()) => break,
+            Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => {
+                draft = refused.path;
+                kept = numbered(to, number);
+            }
+            Err(refused) => return Err(refused.error),
+        }
+    }
+    Ok(kept)
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{number}.sqlite"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(folder: &Path) -> PathBuf {
+        let path = folder.join("runs.sqlite");
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("CREATE TABLE metameta (key, value); INSERT INTO metameta VALUES ('data_format_version', 3)")
+            .unwrap();
+        path
+    }
+
+    #[test]
+    fn a_copy_never_replaces_an_older_one_and_leaves_nothing_else_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = database(folder.path());
+        let to = backup_path(&path, 3);
+        assert_eq!(
+            backup(&path, &to).unwrap(),
+            folder.path().join("runs.v3-backup.sqlite")
+        );
+        assert_eq!(
+            backup(&path, &to).unwrap(),
+            folder.path().join("runs.v3-backup-2.sqlite")
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_copy_can_be_made_while_another_connection_holds_the_write_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = database(folder.path());
+        let writer = Connection::open(&path).unwrap();
+        writer
+            .execute_batch("BEGIN IMMEDIATE; DELETE FROM metameta")
+            .unwrap();
+        let copy = backup(&path, &backup_path(&path, 3)).unwrap();
+        let copy = Connection::open(copy).unwrap();
+        assert_eq!(crate::version(&copy).unwrap(), 3);
+    }
+}

@@ -1,0 +1,17 @@
+//! Every schema that a run table has had, as numbered steps, and how a database climbs them.
+//!
+//! A [`Chain`] is a list of steps and the place where a database keeps its version. The run table's
+//! own chain is [`RUNS`]; the listener's database and the ledger have theirs beside their code and
+//! use the same type. Steps are never edited once released: a new format is a new step.
+
+mod backup;
+mod chain;
+mod error;
+mod runs;
+mod version;
+
+pub use backup::{backup, backup_path};
+pub use chain::{Chain, Step};
+pub use error::{Error, Result};
+pub use runs::{LATEST, RUNS, create, upgrade, upgrade_with_backup, version};
+pub use version::VersionPlace;

@@ -1,0 +1,140 @@
+//! Opening a run table that others use too, and perhaps made.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::unistd::{AccessFlags, access};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::{Database, FILE_NAME};
+use crate::error::{Error, Result};
+use crate::sharing::share_file;
+
+/// How long other programs may hold a lock before a call gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Database {
+    /// Opens the run table of the folder `dir`; formats 1 to 3 are upgraded, with a copy kept beside it.
+    ///
+    /// A file or folder that can't be written is opened for reading, in the format that it has.
+    ///
+    /// # Errors
+    /// [`Error::NoDatabase`], [`Error::NewerDatabase`] (the file is not touched),
+    /// [`Error::LegacyDatabase`], [`Error::NotADatabase`], [`Error::DatabaseBusy`], ….
+    pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_with_timeout(dir, BUSY_TIMEOUT)
+    }
+
+    /// As [`Database::open`], waiting at most `busy` for other programs, now and in every later call.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_with_timeout(dir: &Path, busy: Duration) -> Result<Self> {
+        let path = dir.join(FILE_NAME);
+        look_for(dir, &path)?;
+        let sqlite = |error| Error::sqlite(&path, error);
+        let mut conn = connect(&path, busy).map_err(sqlite)?;
+        let writable = is_writable(&conn, dir).map_err(sqlite)?;
+        let version = settle_version(&mut conn, &path, writable)?;
+        if let Err(error) = share_file(&path) {
+            tracing::debug!(path = %path.display(), %error, "the database's permissions were left as they are");
+        }
+        if writable {
+            leave_wal(&conn, &path).map_err(sqlite)?;
+        }
+        let db_id = db_id(&conn, writable).map_err(sqlite)?;
+        Ok(Self {
+            conn,
+            dir: dir.into(),
+            path,
+            version,
+            db_id,
+        })
+    }
+}
+
+fn look_for(dir: &Path, path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(Error::NotADatabase {
+            path: path.into(),
+            reason: "it is not a file".into(),
+        }),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(Error::NoDatabase { dir: dir.into() })
+        }
+        Err(source) => Err(Error::File {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
+/// SQLite itself falls back to reading where the file can't be written.
+fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(busy)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// The journal needs the folder, so a file alone is not enough.
+fn is_writable(conn: &Connection, dir: &Path) -> rusqlite::Result<bool> {
+    Ok(!conn.is_readonly("main")? && access(dir, AccessFlags::W_OK).is_ok())
+}
+
+fn settle_version(conn: &mut Connection, path: &Path, writable: bool) -> Result<u32> {
+    let failed = |error| Error::migration(path, error);
+    let version = runledger_migrations::version(conn).map_err(failed)?;
+    if version == 0 {
+        return Err(unversioned(conn, path));
+    }
+    if !writable {
+        return Ok(version);
+    }
+    runledger_migrations::upgrade_with_backup(conn, path).map_err(failed)?;
+    runledger_migrations::version(conn).map_err(failed)
+}
+
+/// Format 0 had one wide table; anything else without a version is no run table at all.
+fn unversioned(conn: &Connection, path: &Path) -> Error {
+    let wide = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('runs') WHERE name = 'runnr')";
+    match conn.query_row(wide, [], |row| row.get(0)) {
+        Ok(true) => Error::LegacyDatabase { path: path.into() },
+        Ok(false) => Error::NotADatabase {
+            path: path.into(),
+            reason: "it has no `data_format_version`".into(),
+        },
+        Err(error) => Error::sqlite(path, error),
+    }
+}
+
+/// A write-ahead log is shared memory: it corrupts a database that several hosts have open.
+fn leave_wal(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode == "wal" {
+        let mode: String = conn.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+        tracing::warn!(path = %path.display(), mode, "the database had a write-ahead log");
+    }
+    Ok(())
+}
+
+fn db_id(conn: &Connection, writable: bool) -> rusqlite::Result<String> {
+    let query = "SELECT value FROM metameta WHERE key = 'db_id'";
+    let read = || conn.query_row(query, [], |row| row.get(0)).optional();
+    if let Some(id) = read()? {
+        return Ok(id);
+    }
+    if !writable {
+        return Ok(String::new());
+    }
+    conn.execute(
+        "INSERT INTO metameta (key, value) VALUES ('db_id', lower(hex(randomblob(20))))
+         ON CONFLICT (key) DO NOTHING",
+        [],
+    )?;
+    Ok(read()?.unwrap_or_default())
+}

@@ -1,0 +1,217 @@
+//! What can go wrong with a database folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::database::Refusal;
+
+/// What can go wrong with a database folder.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no run table in the folder.
+    #[error("{} has no database (runs.sqlite)", dir.display())]
+    NoDatabase {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// There is a run table already, which was left alone.
+    #[error("there is a database already: {}", path.display())]
+    DatabaseExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no run table, or is damaged.
+    #[error("{} is not a run table: {reason}", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later program wrote the database; it was not touched.
+    #[error("{} has format v{found}, this program knows up to v{known}", path.display())]
+    NewerDatabase {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The latest format known here.
+        known: u32,
+    },
+    /// The database has the format of before format 1.
+    #[error("{} has the legacy format v0", path.display())]
+    LegacyDatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An older database could not be brought to the latest format; it is as it was.
+    #[error("{} could not be upgraded", path.display())]
+    Upgrade {
+        /// The file.
+        path: PathBuf,
+        /// What stood in the way.
+        source: runledger_migrations::Error,
+    },
+    /// Another program held the database for longer than a call may wait.
+    #[error("{} is locked by another program", path.display())]
+    DatabaseBusy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database can only be read: it, or its folder, is write-protected.
+    #[error("{} is read-only, or its folder is", path.display())]
+    DatabaseReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room for what was to be saved; the database is as it was.
+    #[error("no space left to write {}", path.display())]
+    DatabaseFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SQLite refused for another reason; the database is as it was.
+    #[error("database {}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// A setting has a value that it can't have.
+    #[error("the setting `{key}` of {} can't be {found}", path.display())]
+    BadSetting {
+        /// The database file.
+        path: PathBuf,
+        /// The setting.
+        key: String,
+        /// What it is.
+        found: String,
+    },
+    /// A variable can't have this name.
+    #[error("{name:?} can't name a variable: {why}")]
+    BadVariableName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: Refusal,
+    },
+    /// A variable of this name is there already.
+    #[error("{} has a variable {name:?} already", path.display())]
+    VariableExists {
+        /// The database file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+    },
+    /// No variable has this name or title.
+    #[error("{} has no variable with the name or title {name:?}", path.display())]
+    NoSuchVariable {
+        /// The database file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// A file of results cannot be read or written.
+    #[error("{}: {reason}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// In HDF5's words.
+        reason: String,
+    },
+    /// A result is of a kind that HDF5 cannot hold.
+    #[error("{name} cannot be stored: {reason}")]
+    NotStorable {
+        /// The variable.
+        name: String,
+        /// What is wrong with its result.
+        reason: String,
+    },
+    /// Another process merges into the run's file.
+    #[error("{} is being written by another process", path.display())]
+    RunFileBusy {
+        /// The run's file.
+        path: PathBuf,
+    },
+    /// A file or folder could not be made, read or written.
+    #[error("{}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// What most functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing anything about it in particular:
+    /// another program's lock, a full disk, a network file system that is away for a while.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::DatabaseBusy { .. } | Self::DatabaseFull { .. } => true,
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a result is at fault, and not the disk.
+    pub fn is_not_storable(&self) -> bool {
+        matches!(self, Self::NotStorable { .. })
+    }
+
+    /// What HDF5 says of the file at `path`.
+    pub(crate) fn results(path: &Path, reason: String) -> Self {
+        Self::Results {
+            path: path.into(),
+            reason,
+        }
+    }
+
+    /// What SQLite says of the database at `path`.
+    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::DatabaseBusy { path }
+            }
+            Some(ErrorCode::ReadOnly) => Self::DatabaseReadOnly { path },
+            Some(ErrorCode::DiskFull) => Self::DatabaseFull { path },
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::NotADatabase {
+                path,
+                reason: source.to_string(),
+            },
+            _ => Self::Sqlite { path, source },
+        }
+    }
+
+    /// What the migrations say of the database at `path`.
+    pub(crate) fn migration(path: &Path, source: runledger_migrations::Error) -> Self {
+        use runledger_migrations::Error as Migration;
+        match source {
+            Migration::Sqlite(source) => Self::sqlite(path, source),
+            Migration::Newer { found, known } => Self::NewerDatabase {
+                path: path.into(),
+                found,
+                known,
+            },
+            Migration::Legacy => Self::LegacyDatabase { path: path.into() },
+            Migration::WrongVersion { found } => Self::NotADatabase {
+                path: path.into(),
+                reason: format!("its format version is {found}, not a positive integer"),
+            },
+            source => Self::Upgrade {
+                path: path.into(),
+                source,
+            },
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Fragments: what one job computed, in an HDF5 file of its own, until it is merged.
+//!
+//! `p{proposal}_r{run}.{token}.writing.h5` while it is written, `….ready.h5` when it is complete.
+
+mod reading;
+mod writing;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use runledger_context::run::{Proposal, RunId, RunNumber};
+
+use crate::error::{Error, Result};
+use crate::results_dir;
+
+pub use reading::{Summaries, summaries};
+pub use writing::{FragmentWriter, salvage, writing_path};
+
+const READY: &str = ".ready.h5";
+
+/// A complete fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// The file.
+    pub path: PathBuf,
+    /// The run whose results it has.
+    pub run: RunId,
+}
+
+impl Fragment {
+    /// The fragment that a path names; None if that is no name of a complete fragment.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(READY)?;
+        let (run, token) = name.split_once('.')?;
+        let (proposal, number) = run.strip_prefix('p')?.split_once("_r")?;
+        let digits = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| text.parse().ok())
+                .flatten()
+        };
+        let run = RunId {
+            proposal: Proposal(digits(proposal)?),
+            number: RunNumber(digits(number)?),
+        };
+        (!token.is_empty()).then(|| Self {
+            path: path.into(),
+            run,
+        })
+    }
+}
+
+/// The complete fragments of a database, or of one of its runs, in the order in which they were written.
+///
+/// # Errors
+/// [`Error::File`] if the folder cannot be read; one that is not there has none.
+pub fn ready_fragments(database_dir: &Path, run: Option<RunId>) -> Result<Vec<Fragment>> {
+    let dir = results_dir::path(database_dir);
+    let entries = match fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::File { path: dir, source }),
+    };
+    let mut found: Vec<(SystemTime, Fragment)> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| {
+            let fragment = Fragment::of(&entry.path())
+                .filter(|found| run.is_none_or(|run| run == found.run))?;
+            // One that is gone by now was merged by somebody else.
+            Some((entry.metadata().ok()?.modified().ok()?, fragment))
+        })
+        .collect();
+    found.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.path.cmp(&other.path)));
+    Ok(found.into_iter().map(|(_, fragment)| fragment).collect())
+}
+
+/// Removes a fragment that is merged.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn remove(fragment: &Fragment) -> Result<()> {
+    match fs::remove_file(&fragment.path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+            path: fragment.path.clone(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a fragment that cannot be read out of the way, as `….broken.h5`, with the reason in a text file beside
+/// it. Returns its new path.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn set_aside(fragment: &Fragment, why: &str) -> Result<PathBuf> {
+    let name = fragment.path.to_string_lossy();
+    let stem = name.strip_suffix(READY).unwrap_or(&name);
+    let place = PathBuf::from(format!("{stem}.broken.h5"));
+    let moved = fs::rename(&fragment.path, &place)
+        .and_then(|()| fs::write(format!("{stem}.broken.txt"), format!("{why}\n")));
+    moved.map(|()| place).map_err(|source| Error::File {
+        path: fragment.path.clone(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragments_name_tells_its_run() {
+        let fragment = Fragment::of(Path::new("/x/p1234_r7.some-token.ready.h5"));
+        assert_eq!(
+            fragment.map(|fragment| fragment.run),
+            Some(RunId::new(1234, 7))
+        );
+    }
+
+    #[test]
+    fn other_names_are_no_fragments() {
+        for name in [
+            "p1_r2.h5",
+            "p1_r2.ready.h5",
+            "p1_r2.x.writing.h5",
+            "p1_r+2.x.ready.h5",
+            "p1_r99999999999.x.ready.h5",
+        ] {
+            assert_eq!(Fragment::of(Path::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_set_aside_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p1_r2.x.ready.h5");
+        fs::write(&path, "nonsense").unwrap();
+        let place = set_aside(&Fragment::of(&path).unwrap(), "no HDF5").unwrap();
+        assert_eq!(fs::read_to_string(place).unwrap(), "nonsense");
+        assert_eq!(
+            fs::read_to_string(folder.path().join("p1_r2.x.broken.txt")).unwrap(),
+            "no HDF5\n"
+        );
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,289 @@
+//! Writing a fragment, one variable at a time: what is saved survives the job.
+
+use std::path::{Path, PathBuf};
+
+use hdf5_metno::{File, Group};
+use runledger_context::run::RunId;
+use runledger_context::value::{Cell, Data, Failure, Outcome, Summary};
+
+use crate::error::{Error, Result};
+use crate::hdf5::{self, OBJTYPE, words};
+use crate::pictures::{self, Drawn};
+use crate::{results_dir, sharing};
+
+const WRITING: &str = ".writing.h5";
+/// The groups beside the variables' own.
+pub(crate) const SUMMARIES: &str = ".reduced";
+pub(crate) const PREVIEWS: &str = ".preview";
+pub(crate) const ERRORS: &str = ".errors";
+
+/// A fragment while it is written.
+pub struct FragmentWriter {
+    file: File,
+    path: PathBuf,
+    /// The next free number of a NetCDF dimension.
+    next_dimension: i32,
+}
+
+/// Where the fragment of a job is while it is written; `token` is what tells it from other jobs' fragments.
+pub fn writing_path(database_dir: &Path, run: RunId, token: &str) -> PathBuf {
+    results_dir::path(database_dir).join(format!("{}.{token}{WRITING}", results_dir::stem(run)))
+}
+
+impl FragmentWriter {
+    /// Begins a fragment. `provenance` says what made it: `context.py`.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Results`], naming the file.
+    pub fn create(database_dir: &Path, run: RunId, token: &str, provenance: &str) -> Result<Self> {
+        results_dir::made(database_dir)?;
+        let path = writing_path(database_dir, run, token);
+        let begin = || -> hdf5::Outcome<File> {
+            let file = File::create(&path).map_err(words)?;
+            hdf5::set_text(&file, "provenance", provenance)?;
+            for group in [SUMMARIES, PREVIEWS, ERRORS] {
+                file.create_group(group).map_err(words)?;
+            }
+            Ok(file)
+        };
+        let file = begin().map_err(|reason| Error::results(&path, reason))?;
+        // For whoever merges it.
+        sharing::share_file(&path).map_err(|source| Error::File {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self {
+            file,
+            path,
+            next_dimension: 0,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Saves what became of a variable; once it returns, a job that dies does not take it along.
+    ///
+    /// # Errors
+    /// [`Error::NotStorable`]: HDF5 cannot hold it; nothing of the variable is in the file then.
+    /// [`Error::Results`]: the file cannot be written any more.
+    pub fn save(&mut self, name: &str, outcome: &Outcome) -> Result<()> {
+        let saved = match outcome {
+            Outcome::Cell(cell) => self.save_cell(name, cell),
+            Outcome::Failed(failure) => save_failure(&self.file, name, failure),
+        };
+        if let Err(reason) = saved {
+            self.forget(name);
+            return Err(match is_about_the_disk(&reason) {
+                true => Error::results(&self.path, reason),
+                false => Error::NotStorable {
+                    name: name.into(),
+                    reason,
+                },
+            });
+        }
+        self.flush()
+    }
+
+    /// Saves when the run began, in seconds since 1970.
+    ///
+    /// # Errors
+    /// As for [`save`](Self::save).
+    pub fn save_start_time(&mut self, seconds: f64) -> Result<()> {
+        use runledger_context::value::{Array, Dtype};
+        let array = Array {
+            dtype: Dtype::Plain("<f8".into()),
+            shape: Vec::new(),
+            bytes: seconds.to_le_bytes().to_vec().into(),
+        };
+        let cell = Cell {
+            data: Some(Data::Array(array.clone())),
+            summary: Some(Summary::Array(array)),
+            ..Cell::default()
+        };
+        self.save("start_time", &Outcome::Cell(Box::new(cell)))
+    }
+
+    fn save_cell(&mut self, name: &str, cell: &Cell) -> hdf5::Outcome {
+        if let Some(data) = &cell.data {
+            self.save_data(name, data)?;
+        }
+        if let Some(preview) = &cell.preview {
+            self.save_preview(name, preview)?;
+        }
+        match &cell.summary {
+            Some(summary) => save_summary(&self.file, name, summary, cell),
+            None => Ok(()),
+        }
+    }
+
+    fn save_data(&mut self, name: &str, data: &Data) -> hdf5::Outcome {
+        if let Data::Netcdf(object) = data {
+            self.next_dimension =
+                hdf5::write_netcdf(&self.file, name, object, self.next_dimension)?;
+            return Ok(());
+        }
+        let group = self.file.create_group(name).map_err(words)?;
+        write_plain(&group, "data", data)?;
+        match objtype(data) {
+            Some(word) => hdf5::set_text(&group, OBJTYPE, word),
+            None => Ok(()),
+        }
+    }
+
+    fn save_preview(&mut self, name: &str, preview: &Data) -> hdf5::Outcome {
+        let previews = self.file.group(PREVIEWS).map_err(words)?;
+        if let Data::Netcdf(object) = preview {
+            self.next_dimension = hdf5::write_netcdf(&previews, name, object, self.next_dimension)?;
+            return Ok(());
+        }
+        write_plain(&previews, name, preview)?;
+        match objtype(preview) {
+            Some(word) => hdf5::set_text(&*previews.dataset(name).map_err(words)?, OBJTYPE, word),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes out what there is of a variable.
+    fn forget(&mut self, name: &str) {
+        for group in ["/", SUMMARIES, PREVIEWS, ERRORS] {
+            if let Ok(group) = self.file.group(group)
+                && group.link_exists(name)
+            {
+                // If even that fails, the file cannot be completed either.
+                let _ = group.unlink(name);
+            }
+        }
+    }
+
+    /// Hands everything to the operating system, so that only the machine's own end can lose it.
+    fn flush(&self) -> Result<()> {
+        self.file
+            .flush()
+            .map_err(|error| Error::results(&self.path, words(error)))
+    }
+
+    /// Completes the fragment; returns where it is then.
+    ///
+    /// # Errors
+    /// [`Error::Results`], [`Error::File`].
+    pub fn finish(self) -> Result<PathBuf> {
+        let Self { file, path, .. } = self;
+        let place = ready_path(&path);
+        file.flush()
+            .and_then(|()| file.close())
+            .map_err(|error| Error::results(&path, words(error)))?;
+        results_dir::settle(&path, &place)?;
+        Ok(place)
+    }
+
+    /// Gives it up: nothing is left.
+    pub fn discard(self) {
+        let Self { file, path, .. } = self;
+        drop(file);
+        // A file that cannot even be removed is found by whoever looks after the disk.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn ready_path(writing: &Path) -> PathBuf {
+    let name = writing.to_string_lossy();
+    PathBuf::from(format!(
+        "{}{}",
+        name.strip_suffix(WRITING).unwrap_or(&name),
+        super::READY
+    ))
+}
+
+/// Completes the fragment of a job that died while it was written, with errors for what it did not finish.
+/// Returns where it is then.
+///
+/// # Errors
+/// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read.
+pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
+    let failed = |reason: String| Error::results(writing, reason);
+    let file = File::open_rw(writing).map_err(|error| failed(words(error)))?;
+    for (name, failure) in failures {
+        save_failure(&file, name, failure).map_err(failed)?;
+    }
+    file.close().map_err(|error| failed(words(error)))?;
+    let place = ready_path(writing);
+    results_dir::settle(writing, &place)?;
+    Ok(place)
+}
+
+fn write_plain(group: &Group, path: &str, data: &Data) -> hdf5::Outcome {
+    match data {
+        Data::Text(text) => hdf5::write_text(group, path, text),
+        Data::Texts(texts) => hdf5::write_texts(group, path, texts),
+        Data::Array(array) | Data::Image(array) => hdf5::write_array(group, path, array),
+        Data::Encoded { bytes, .. } => hdf5::write_bytes(group, path, bytes),
+        Data::Netcdf(_) => Err("an xarray object is no plain dataset".into()),
+    }
+}
+
+fn objtype(data: &Data) -> Option<&str> {
+    match data {
+        Data::Image(_) => Some("image"),
+        Data::Encoded { objtype, .. } => Some(objtype),
+        _ => None,
+    }
+}
+
+fn save_summary(file: &File, name: &str, summary: &Summary, cell: &Cell) -> hdf5::Outcome {
+    let group = file.group(SUMMARIES).map_err(words)?;
+    let kind = match pictures::draw(summary) {
+        Drawn::Text(text) => hdf5::write_text(&group, name, &text).map(|()| None),
+        Drawn::Array(array) => hdf5::write_array(&group, name, &array).map(|()| None),
+        Drawn::Trendline(array) => {
+            hdf5::write_array(&group, name, &array).map(|()| Some("trendline"))
+        }
+        Drawn::Png(bytes) => hdf5::write_bytes(&group, name, &bytes).map(|()| None),
+    }?;
+    let dataset = group.dataset(name).map_err(words)?;
+    for (attribute, text) in [
+        ("summary_type", kind),
+        ("summary_method", cell.summary_method.as_deref()),
+        ("units", cell.units.as_deref()),
+    ] {
+        if let Some(text) = text {
+            hdf5::set_text(&dataset, attribute, text)?;
+        }
+    }
+    if let Some(spread) = cell.spread_of.as_ref().and_then(pictures::spread) {
+        hdf5::set_f64(&dataset, "max_diff", spread)?;
+    }
+    if let Some(bold) = cell.bold {
+        hdf5::set_bool(&dataset, "bold", bold)?;
+    }
+    match cell.background {
+        Some(colour) => hdf5::set_array(&dataset, "background", "|u1", colour.len(), &colour),
+        None => Ok(()),
+    }
+}
+
+fn save_failure(file: &File, name: &str, failure: &Failure) -> hdf5::Outcome {
+    // A message is shown, never compared: a NUL in it may go.
+    let group = file.group(ERRORS).map_err(words)?;
+    hdf5::write_text(&group, name, &failure.message.replace('\0', "\\0"))?;
+    hdf5::set_text(
+        &*group.dataset(name).map_err(words)?,
+        "type",
+        &failure.class.replace('\0', ""),
+    )
+}
+
+/// Whether the operating system refused, and not HDF5's types.
+fn is_about_the_disk(reason: &str) -> bool {
+    [
+        "errno",
+        "write failed",
+        "No space",
+        "unable to extend",
+        "can't write data",
+    ]
+    .iter()
+    .any(|sign| reason.contains(sign))
+}

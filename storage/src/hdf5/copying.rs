@@ -1,0 +1,277 @@
+//! Composing a new file from objects of others.
+//!
+//! The library's own copy breaks dimension scales, whose references mean places in the old file
+//! (<https://github.com/HDFGroup/hdf5/issues/6200>): groups that have some are copied piece by piece and joined again.
+
+use std::path::Path;
+
+use hdf5_metno::plist::ObjectCopy;
+use hdf5_metno::{Dataset, File, Group, Location, LocationType};
+use hdf5_metno_sys::h5a::{H5Aget_space, H5Aget_storage_size, H5Aget_type, H5Aopen, H5Aread};
+use hdf5_metno_sys::h5i::{H5Iget_name, hid_t};
+use hdf5_metno_sys::h5p::H5P_DEFAULT;
+use hdf5_metno_sys::h5r::{H5R_type_t, H5Rdereference};
+use hdf5_metno_sys::h5s::H5Sget_simple_extent_npoints;
+use hdf5_metno_sys::h5t::{H5Tget_size, H5Treclaim, hvl_t};
+
+use super::attributes::write;
+use super::handle::{Handle, c_string, call};
+use super::netcdf::{Uses, attach};
+use super::{Outcome, words};
+
+/// These are made anew: they refer to places in the file.
+const REFERENCES: [&str; 2] = ["DIMENSION_LIST", "REFERENCE_LIST"];
+/// Numbers of dimensions, which are unique in a file.
+const NUMBERS: [&str; 2] = ["_Netcdf4Dimid", "_Netcdf4Coordinates"];
+
+/// A new file that takes objects from others.
+pub(crate) struct Composer {
+    file: File,
+    next_dimension: i32,
+}
+
+impl Composer {
+    /// A new, empty file.
+    pub(crate) fn create(path: &Path) -> Outcome<Self> {
+        let file = File::create(path).map_err(words)?;
+        Ok(Self {
+            file,
+            next_dimension: 0,
+        })
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Takes the attributes of the other file's root.
+    pub(crate) fn take_attributes(&self, from: &File) -> Outcome {
+        copy_attributes(from, &self.file, 0)
+    }
+
+    /// Takes the object at `path`, with all that is in it, to the same path.
+    pub(crate) fn take(&mut self, from: &File, path: &str) -> Outcome {
+        let parent = match path.rsplit_once('/') {
+            Some((above, _)) => self
+                .file
+                .group(above)
+                .or_else(|_| self.file.create_group(above))
+                .map_err(words)?,
+            None => self.file.as_group().map_err(words)?,
+        };
+        self.take_object(from, &parent, path, path.rsplit('/').next().unwrap_or(path))
+    }
+
+    fn take_object(&mut self, from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
+        if from.loc_type_by_name(path).map_err(words)? != LocationType::Group {
+            return copy(from, to, path, name, &ObjectCopy::try_new().map_err(words)?);
+        }
+        let group = from.group(path).map_err(words)?;
+        if !has_scales(&group)? {
+            return copy(from, to, path, name, &ObjectCopy::try_new().map_err(words)?);
+        }
+        let made = to.create_group(name).map_err(words)?;
+        self.take_scaled(&group, &made)
+    }
+
+    /// A NetCDF group: its datasets, then what joins them.
+    fn take_scaled(&mut self, from: &Group, to: &Group) -> Outcome {
+        let shift = self.number_dimensions(from)?;
+        copy_attributes(from, to, 0)?;
+        let bare = ObjectCopy::build()
+            .copy_without_attr(true)
+            .finish()
+            .map_err(words)?;
+        let mut uses = Uses::new();
+        for name in from.member_names().map_err(words)? {
+            if from.loc_type_by_name(&name).map_err(words)? != LocationType::Dataset {
+                self.take_object(from, to, &name, &name)?;
+                continue;
+            }
+            copy(from, to, &name, &name, &bare)?;
+            let dataset = from.dataset(&name).map_err(words)?;
+            copy_attributes(&dataset, &*to.dataset(&name).map_err(words)?, shift)?;
+            for (place, scale) in scales(&dataset)? {
+                uses.entry(scale).or_default().push((name.clone(), place));
+            }
+        }
+        attach(to, &uses)
+    }
+
+    /// By how much the numbers of a group's dimensions change in this file.
+    fn number_dimensions(&mut self, group: &Group) -> Outcome<i32> {
+        let mut numbers = Vec::new();
+        for dataset in group.datasets().map_err(words)? {
+            if let Ok(number) = dataset
+                .attr("_Netcdf4Dimid")
+                .and_then(|attribute| attribute.read_scalar::<i32>())
+            {
+                numbers.push(number);
+            }
+        }
+        let (Some(least), Some(most)) = (numbers.iter().min(), numbers.iter().max()) else {
+            return Ok(0);
+        };
+        let shift = self.next_dimension - least;
+        self.next_dimension += most - least + 1;
+        Ok(shift)
+    }
+}
+
+fn copy(from: &Group, to: &Group, path: &str, name: &str, how: &ObjectCopy) -> Outcome {
+    let object = from.open_object(path)?;
+    object
+        .copy_to_with_props(to, name, Some(how), None)
+        .map_err(words)
+}
+
+/// Opening any kind of object by its path.
+trait OpenObject {
+    fn open_object(&self, path: &str) -> Outcome<Location>;
+}
+
+impl OpenObject for Group {
+    fn open_object(&self, path: &str) -> Outcome<Location> {
+        let info = self.loc_info_by_name(path).map_err(words)?;
+        self.open_by_token(info.token).map_err(words)
+    }
+}
+
+fn has_scales(group: &Group) -> Outcome<bool> {
+    let datasets = group.datasets().map_err(words)?;
+    Ok(datasets.iter().any(|dataset| {
+        REFERENCES
+            .iter()
+            .chain(&NUMBERS)
+            .any(|name| dataset.attr(name).is_ok())
+    }))
+}
+
+fn copy_attributes(from: &Location, to: &Location, shift: i32) -> Outcome {
+    for name in from.attr_names().map_err(words)? {
+        if NUMBERS.contains(&name.as_str()) {
+            copy_numbers(from, to, &name, shift)?;
+        } else if !REFERENCES.contains(&name.as_str()) {
+            copy_attribute(from.id(), to.id(), &name)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_numbers(from: &Location, to: &Location, name: &str, shift: i32) -> Outcome {
+    let old = from.attr(name).map_err(words)?;
+    let new: Vec<i32> = old
+        .read_raw::<i32>()
+        .map_err(words)?
+        .into_iter()
+        .map(|number| number + shift)
+        .collect();
+    let made = to.new_attr::<i32>();
+    match old.is_scalar() {
+        true => made
+            .create(name)
+            .and_then(|attribute| attribute.write_scalar(&new[0])),
+        false => made
+            .shape([new.len()])
+            .create(name)
+            .and_then(|attribute| attribute.write_raw(&new)),
+    }
+    .map_err(words)
+}
+
+/// Of any type and shape, as it is.
+fn copy_attribute(from: hid_t, to: hid_t, name: &str) -> Outcome {
+    let c_name = c_string(name)?;
+    let old = Handle::of(call!(
+        "an attribute",
+        H5Aopen(from, c_name.as_ptr(), H5P_DEFAULT)
+    ))?;
+    let kind = Handle::of(call!("an attribute's type", H5Aget_type(old.id())))?;
+    let space = Handle::of(call!("an attribute's shape", H5Aget_space(old.id())))?;
+    with_values(&old, &kind, &space, |values| {
+        write(to, name, &kind, &space, values.as_ptr().cast())
+    })
+}
+
+/// Reads an attribute's elements as they are, and gives back what the library allocated for them.
+fn with_values<T>(
+    attribute: &Handle,
+    kind: &Handle,
+    space: &Handle,
+    then: impl FnOnce(&[u64]) -> Outcome<T>,
+) -> Outcome<T> {
+    let count = call!(
+        "an attribute's shape",
+        H5Sget_simple_extent_npoints(space.id())
+    )?;
+    // SAFETY: the handle is a live type's.
+    let size = hdf5_metno::sync::sync(|| unsafe { H5Tget_size(kind.id()) });
+    let bytes = size * usize::try_from(count).unwrap_or(0);
+    // In words, so that pointers in it are aligned.
+    let mut values = vec![0_u64; bytes.div_ceil(8).max(1)];
+    call!(
+        "reading an attribute",
+        H5Aread(attribute.id(), kind.id(), values.as_mut_ptr().cast())
+    )?;
+    let done = then(&values);
+    call!(
+        "giving back",
+        H5Treclaim(
+            kind.id(),
+            space.id(),
+            H5P_DEFAULT,
+            values.as_mut_ptr().cast()
+        )
+    )?;
+    done
+}
+
+/// The names of a dataset's scales, by dimension. They are in the dataset's own group.
+fn scales(dataset: &Dataset) -> Outcome<Vec<(u32, String)>> {
+    let list = c"DIMENSION_LIST";
+    if dataset.attr("DIMENSION_LIST").is_err() {
+        return Ok(Vec::new());
+    }
+    let attribute = Handle::of(call!(
+        "an attribute",
+        H5Aopen(dataset.id(), list.as_ptr(), H5P_DEFAULT)
+    ))?;
+    let kind = Handle::of(call!("an attribute's type", H5Aget_type(attribute.id())))?;
+    let space = Handle::of(call!("an attribute's shape", H5Aget_space(attribute.id())))?;
+    // A list of another make is not ours to interpret.
+    // SAFETY: the handle is a live attribute's.
+    let stored = hdf5_metno::sync::sync(|| unsafe { H5Aget_storage_size(attribute.id()) });
+    if stored == 0 || dataset.attr("DIMENSION_LIST").map_err(words)?.size() != dataset.ndim() {
+        return Err("a dataset's DIMENSION_LIST does not fit its dimensions".into());
+    }
+    with_values(&attribute, &kind, &space, |values| {
+        let lists = values.as_ptr().cast::<hvl_t>();
+        let mut found = Vec::new();
+        for (place, number) in (0..dataset.ndim()).zip(0..) {
+            // SAFETY: the attribute has one list for each dimension, checked above; each has `len` references.
+            let (length, first) = unsafe { ((*lists.add(place)).len, (*lists.add(place)).p) };
+            if length > 0 {
+                found.push((number, name_of(dataset.id(), first)?));
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// The last part of the name of what a reference means.
+fn name_of(near: hid_t, reference: *const std::ffi::c_void) -> Outcome<String> {
+    let kind = H5R_type_t::H5R_OBJECT1;
+    let object = Handle::of(call!(
+        "a reference",
+        H5Rdereference(near, H5P_DEFAULT, kind, reference)
+    ))?;
+    let mut name = vec![0_u8; 1024];
+    let length = call!(
+        "a name",
+        H5Iget_name(object.id(), name.as_mut_ptr().cast(), name.len())
+    )?;
+    name.truncate(usize::try_from(length).unwrap_or(0).min(1023));
+    let name = String::from_utf8(name).map_err(|e| e.to_string())?;
+    Ok(name.rsplit('/').next().unwrap_or_default().to_owned())
+}

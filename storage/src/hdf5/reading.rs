@@ -1,0 +1,251 @@
+//! Reading summaries and their attributes, whoever wrote them.
+
+use hdf5_metno::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5_metno::{Container, Dataset, H5Type, Location};
+
+use super::{Outcome, words};
+
+/// The first bytes of a PNG (RFC 2083, section 12.11).
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// The longest fixed-length text that is read.
+const FIXED: usize = 4096;
+
+/// What a summary is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Content {
+    /// A text.
+    Text(String),
+    /// A whole number, or yes and no.
+    Integer(i64),
+    /// Any number; whole ones that are too large for the table.
+    Real(f64),
+    /// Real and imaginary part.
+    Complex(f64, f64),
+    /// A picture.
+    Png(Vec<u8>),
+    /// An array in NumPy's format.
+    Npy(Vec<u8>),
+}
+
+/// An attribute of a summary.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Attribute {
+    /// A text.
+    Text(String),
+    /// Yes or no.
+    Bool(bool),
+    /// Numbers, in the notation of JSON.
+    Numbers(Vec<serde_json::Number>),
+    /// One number.
+    Number(f64),
+}
+
+#[derive(Debug, Clone, Copy, H5Type)]
+#[repr(C)]
+struct Complex {
+    r: f64,
+    i: f64,
+}
+
+/// What a dataset holds.
+pub(crate) fn content(dataset: &Dataset) -> Outcome<Content> {
+    let kind = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
+    match kind {
+        Ok(kind) if is_text(&kind) => text(dataset, &kind).map(Content::Text),
+        Ok(TypeDescriptor::Unsigned(_)) if dataset.ndim() == 1 => bytes_or_array(dataset),
+        Ok(kind) if dataset.is_scalar() => scalar(dataset, &kind),
+        Ok(kind) => npy(dataset, &kind).map(Content::Npy),
+        // Extended precision, for which there is no descriptor; the library converts it.
+        Err(_) if dataset.is_scalar() => dataset.read_scalar().map(Content::Real).map_err(words),
+        Err(error) => Err(words(error)),
+    }
+}
+
+fn is_text(kind: &TypeDescriptor) -> bool {
+    use TypeDescriptor as T;
+    matches!(
+        kind,
+        T::VarLenUnicode | T::VarLenAscii | T::FixedAscii(_) | T::FixedUnicode(_)
+    )
+}
+
+fn text(from: &Container, kind: &TypeDescriptor) -> Outcome<String> {
+    if !from.is_scalar() {
+        return Err("an array of texts is no summary".into());
+    }
+    let read = match kind {
+        TypeDescriptor::VarLenUnicode => from
+            .read_scalar::<VarLenUnicode>()
+            .map(|text| text.to_string()),
+        TypeDescriptor::VarLenAscii => from
+            .read_scalar::<VarLenAscii>()
+            .map(|text| text.to_string()),
+        TypeDescriptor::FixedAscii(length) if *length <= FIXED => from
+            .read_scalar::<FixedAscii<FIXED>>()
+            .map(|text| text.to_string()),
+        TypeDescriptor::FixedUnicode(length) if *length <= FIXED => from
+            .read_scalar::<FixedUnicode<FIXED>>()
+            .map(|text| text.to_string()),
+        _ => return Err("a text longer than a table shows".into()),
+    };
+    read.map_err(words)
+}
+
+fn bytes_or_array(dataset: &Dataset) -> Outcome<Content> {
+    let kind = dataset
+        .dtype()
+        .and_then(|dtype| dtype.to_descriptor())
+        .map_err(words)?;
+    if kind == u8::type_descriptor() {
+        let bytes = dataset.read_raw::<u8>().map_err(words)?;
+        if bytes.starts_with(PNG) {
+            return Ok(Content::Png(bytes));
+        }
+    }
+    npy(dataset, &kind).map(Content::Npy)
+}
+
+fn scalar(dataset: &Dataset, kind: &TypeDescriptor) -> Outcome<Content> {
+    let read = match kind {
+        TypeDescriptor::Boolean => dataset
+            .read_scalar::<bool>()
+            .map(|yes| Content::Integer(yes.into())),
+        TypeDescriptor::Integer(_) => dataset.read_scalar().map(Content::Integer),
+        TypeDescriptor::Unsigned(_) => dataset.read_scalar::<u64>().map(whole_or_real),
+        TypeDescriptor::Float(_) => dataset.read_scalar().map(Content::Real),
+        kind if is_complex(kind) => dataset
+            .read_scalar::<Complex>()
+            .map(|c| Content::Complex(c.r, c.i)),
+        other => return Err(format!("the table cannot show {other}")),
+    };
+    read.map_err(words)
+}
+
+/// The table's whole numbers have 63 bits.
+fn whole_or_real(number: u64) -> Content {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the nearest number is what there is to show"
+    )]
+    i64::try_from(number).map_or(Content::Real(number as f64), Content::Integer)
+}
+
+fn is_complex(kind: &TypeDescriptor) -> bool {
+    match kind {
+        TypeDescriptor::Compound(compound) => {
+            let names: Vec<&str> = compound
+                .fields
+                .iter()
+                .map(|field| field.name.as_str())
+                .collect();
+            names == ["r", "i"]
+        }
+        _ => false,
+    }
+}
+
+/// An array as `numpy.save` writes it (NEP 1, format 1.0).
+fn npy(dataset: &Dataset, kind: &TypeDescriptor) -> Outcome<Vec<u8>> {
+    use hdf5_metno::types::{FloatSize, IntSize};
+    let (descr, bytes) = match kind {
+        TypeDescriptor::Boolean => ("|b1", raw::<bool>(dataset)?),
+        TypeDescriptor::Integer(IntSize::U1) => ("|i1", raw::<i8>(dataset)?),
+        TypeDescriptor::Integer(IntSize::U2) => ("<i2", raw::<i16>(dataset)?),
+        TypeDescriptor::Integer(IntSize::U4) => ("<i4", raw::<i32>(dataset)?),
+        TypeDescriptor::Integer(IntSize::U8) => ("<i8", raw::<i64>(dataset)?),
+        TypeDescriptor::Unsigned(IntSize::U1) => ("|u1", raw::<u8>(dataset)?),
+        TypeDescriptor::Unsigned(IntSize::U2) => ("<u2", raw::<u16>(dataset)?),
+        TypeDescriptor::Unsigned(IntSize::U4) => ("<u4", raw::<u32>(dataset)?),
+        TypeDescriptor::Unsigned(IntSize::U8) => ("<u8", raw::<u64>(dataset)?),
+        TypeDescriptor::Float(FloatSize::U8) => ("<f8", raw::<f64>(dataset)?),
+        TypeDescriptor::Float(_) => ("<f4", raw::<f32>(dataset)?),
+        kind if is_complex(kind) => ("<c16", raw::<Complex>(dataset)?),
+        other => return Err(format!("the table cannot show an array of {other}")),
+    };
+    Ok(npy_file(descr, &dataset.shape(), &bytes))
+}
+
+/// The elements' bytes; the types above have no padding.
+fn raw<T: H5Type + Copy>(dataset: &Dataset) -> Outcome<Vec<u8>> {
+    let values = dataset.read_raw::<T>().map_err(words)?;
+    let length = std::mem::size_of_val(values.as_slice());
+    // SAFETY: plain numbers without padding, read as the bytes that they are.
+    Ok(unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), length) }.to_vec())
+}
+
+fn npy_file(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+    let lengths: Vec<String> = shape.iter().map(|n| format!("{n},")).collect();
+    let head = format!(
+        "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}",
+        lengths.join(" ")
+    );
+    // Magic, version and length take 10 bytes; the data begin at a multiple of 64, after a line's end.
+    let padding = (64 - (10 + head.len() + 1) % 64) % 64;
+    let length = u16::try_from(head.len() + padding + 1).unwrap_or(u16::MAX);
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend(length.to_le_bytes());
+    file.extend(
+        head.bytes()
+            .chain(std::iter::repeat_n(b' ', padding))
+            .chain([b'\n']),
+    );
+    file.extend(bytes);
+    file
+}
+
+/// All attributes that the table understands.
+pub(crate) fn attributes(of: &Location) -> Outcome<Vec<(String, Attribute)>> {
+    let names = of.attr_names().map_err(words)?;
+    let known = names.into_iter().filter_map(|name| {
+        let attribute = of.attr(&name).ok()?;
+        let kind = attribute.dtype().ok()?.to_descriptor().ok()?;
+        Some((name, value(&attribute, &kind)?))
+    });
+    Ok(known.collect())
+}
+
+fn value(of: &Container, kind: &TypeDescriptor) -> Option<Attribute> {
+    match kind {
+        kind if is_text(kind) => text(of, kind).ok().map(Attribute::Text),
+        TypeDescriptor::Boolean => of
+            .read_raw::<bool>()
+            .ok()?
+            .first()
+            .copied()
+            .map(Attribute::Bool),
+        TypeDescriptor::Float(_) if of.is_scalar() => of.read_scalar().ok().map(Attribute::Number),
+        TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
+            let numbers = of.read_raw::<i64>().ok()?;
+            Some(Attribute::Numbers(
+                numbers.into_iter().map(Into::into).collect(),
+            ))
+        }
+        TypeDescriptor::Float(_) => {
+            let numbers = of.read_raw::<f64>().ok()?;
+            Some(Attribute::Numbers(
+                numbers
+                    .into_iter()
+                    .filter_map(serde_json::Number::from_f64)
+                    .collect(),
+            ))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_file_begins_its_data_at_a_multiple_of_64() {
+        let file = npy_file("<f8", &[2, 3], &[0; 48]);
+        assert_eq!((file.len() - 48) % 64, 0);
+        assert!(file.starts_with(b"\x93NUMPY\x01\x00"));
+        let head = String::from_utf8_lossy(&file[10..file.len() - 48]).into_owned();
+        assert!(
+            head.contains("'shape': (2, 3,)") && head.ends_with('\n'),
+            "{head}"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The run table (SQLite), the runs' files and fragments (HDF5), and the pictures in the table.
+//!
+//! Everything is in the format that DAMNIT's clients read (format 4). One folder is one database.
+
+pub mod database;
+mod error;
+pub mod fragment;
+mod hdf5;
+mod pictures;
+mod results_dir;
+pub mod row;
+pub mod run_file;
+mod sharing;
+
+pub use database::Database;
+pub use error::{Error, Result};
+pub use row::{CellValue, Row};

@@ -1,0 +1,48 @@
+//! What the table draws: sparklines, thumbnails; and how far numbers spread.
+
+mod numbers;
+mod spread;
+mod thumbnail;
+mod trendline;
+
+use std::sync::Arc;
+
+use runledger_context::value::{Array, Summary};
+use tracing::warn;
+
+pub(crate) use spread::spread;
+
+/// A summary that is ready to be stored.
+#[derive(Debug)]
+pub(crate) enum Drawn {
+    /// A text.
+    Text(String),
+    /// Numbers.
+    Array(Array),
+    /// Shape (2, N), float64: x and y.
+    Trendline(Array),
+    /// A picture.
+    Png(Arc<Vec<u8>>),
+}
+
+/// Makes a summary. One that cannot be made costs itself only: a text says so.
+pub(crate) fn draw(summary: &Summary) -> Drawn {
+    match summary {
+        Summary::Text(text) => Drawn::Text(text.clone()),
+        Summary::Array(array) => Drawn::Array(array.clone()),
+        Summary::Png(bytes) => Drawn::Png(bytes.clone()),
+        Summary::Line { x, y } => match trendline::trendline(x.as_ref(), y) {
+            Ok(line) => Drawn::Trendline(line),
+            Err(why) => failed("trendline", &why),
+        },
+        Summary::Picture { pixels, upwards } => match thumbnail::thumbnail(pixels, *upwards) {
+            Ok(png) => Drawn::Png(png.into()),
+            Err(why) => failed("thumbnail", &why),
+        },
+    }
+}
+
+fn failed(what: &str, why: &str) -> Drawn {
+    warn!("no {what} could be made: {why}");
+    Drawn::Text(format!("<{what} error>"))
+}

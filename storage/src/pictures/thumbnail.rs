@@ -1,0 +1,151 @@
+//! A two-dimensional array as a small picture.
+
+use image::{ImageFormat, Rgba, RgbaImage};
+use runledger_context::value::Array;
+
+use super::numbers::numbers;
+
+/// Pixels on each side.
+const SIZE: u32 = 300;
+/// The darkest and the brightest colour stand for these parts of the values.
+const DARKEST: f64 = 0.01;
+const BRIGHTEST: f64 = 0.99;
+
+/// A PNG of 300 × 300 pixels of an array of shape (rows, columns), in the colours of viridis. Row 0 is on top, or at
+/// the bottom where `upwards`.
+///
+/// # Errors
+/// There are no numbers, or not in two dimensions.
+pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String> {
+    let &[rows, columns] = pixels.shape.as_slice() else {
+        return Err(format!("the shape {:?} is no picture's", pixels.shape));
+    };
+    let values: Vec<f64> = numbers(pixels, f64::hypot)?
+        .into_iter()
+        .map(finite)
+        .collect();
+    if values.is_empty() || values.len() != rows * columns {
+        return Err("there is nothing to draw".into());
+    }
+    let (low, high) = limits(&values);
+    let colour = |x: u32, y: u32| {
+        let y = if upwards { SIZE - 1 - y } else { y };
+        let value = values[place(y, rows) * columns + place(x, columns)];
+        viridis(if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.0
+        })
+    };
+    let picture = RgbaImage::from_fn(SIZE, SIZE, colour);
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut png, ImageFormat::Png)
+        .map_err(|error| error.to_string())?;
+    Ok(png.into_inner())
+}
+
+/// As `numpy.nan_to_num` has it.
+fn finite(value: f64) -> f64 {
+    if value.is_nan() {
+        0.0
+    } else {
+        value.clamp(f64::MIN, f64::MAX)
+    }
+}
+
+/// The element under the middle of a pixel.
+fn place(pixel: u32, length: usize) -> usize {
+    ((2 * pixel as usize + 1) * length) / (2 * SIZE as usize)
+}
+
+fn limits(values: &[f64]) -> (f64, f64) {
+    let mut values = values.to_vec();
+    (
+        quantile(&mut values, DARKEST),
+        quantile(&mut values, BRIGHTEST),
+    )
+}
+
+/// Between two elements in proportion, as `numpy.quantile` does by default.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a place in an array"
+)]
+fn quantile(values: &mut [f64], part: f64) -> f64 {
+    let place = part * (values.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let (_, low, rest) = values.select_nth_unstable_by(below, f64::total_cmp);
+    let low = *low;
+    let high = rest.iter().copied().reduce(f64::min).unwrap_or(low);
+    low + (high - low) * place.fract()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a step of 256"
+)]
+fn viridis(part: f64) -> Rgba<u8> {
+    // Matplotlib's tables have 256 steps.
+    let step = (part * 256.0).clamp(0.0, 255.0) as usize;
+    let colour = colorous::VIRIDIS.eval_rational(step, 256);
+    Rgba([colour.r, colour.g, colour.b, 255])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runledger_context::value::Dtype;
+
+    fn drawn(dtype: &str, shape: [usize; 2], bytes: Vec<u8>, upwards: bool) -> RgbaImage {
+        let array = Array {
+            dtype: Dtype::Plain(dtype.into()),
+            shape: shape.to_vec(),
+            bytes: bytes.into(),
+        };
+        image::load_from_memory(&thumbnail(&array, upwards).unwrap())
+            .unwrap()
+            .to_rgba8()
+    }
+
+    fn brightness(pixel: &Rgba<u8>) -> u32 {
+        pixel.0[..3].iter().map(|part| u32::from(*part)).sum()
+    }
+
+    #[test]
+    fn the_first_row_is_on_top_or_at_the_bottom() {
+        // Dark row, bright row.
+        let down = drawn("|u1", [2, 2], vec![0, 0, 9, 9], false);
+        let up = drawn("|u1", [2, 2], vec![0, 0, 9, 9], true);
+        assert_eq!((down.width(), down.height()), (300, 300));
+        assert!(brightness(down.get_pixel(0, 0)) < brightness(down.get_pixel(0, 299)));
+        assert!(brightness(up.get_pixel(0, 0)) > brightness(up.get_pixel(0, 299)));
+    }
+
+    #[test]
+    fn dark_is_violet_and_bright_is_yellow() {
+        let picture = drawn("|u1", [1, 2], vec![0, 9], false);
+        assert_eq!(picture.get_pixel(0, 0).0, [68, 1, 84, 255]);
+        let [r, g, b, _] = picture.get_pixel(299, 0).0;
+        assert!(r > 240 && g > 220 && b < 60, "{r} {g} {b}");
+    }
+
+    #[test]
+    fn quantiles_lie_between_elements_as_in_numpy() {
+        let mut values: Vec<f64> = (0..11).rev().map(f64::from).collect();
+        assert!((quantile(&mut values, 0.01) - 0.1).abs() < 1e-12);
+        assert!((quantile(&mut values, 0.99) - 9.9).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_finite_does_not_stop_it() {
+        let bytes = [f64::NAN, f64::INFINITY, 1.0, -f64::INFINITY]
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect();
+        assert_eq!(drawn("<f8", [2, 2], bytes, false).width(), 300);
+    }
+}

@@ -1,0 +1,51 @@
+//! The folder `extracted_data` of a database: its files' names, and making changes in it last.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use runledger_context::run::RunId;
+
+use crate::error::{Error, Result};
+use crate::sharing;
+
+/// The folder of results in a database's folder.
+pub(crate) fn path(database_dir: &Path) -> PathBuf {
+    database_dir.join("extracted_data")
+}
+
+/// The folder, made where it is missing, for everybody.
+pub(crate) fn made(database_dir: &Path) -> Result<PathBuf> {
+    let dir = path(database_dir);
+    fs::create_dir_all(&dir)
+        .and_then(|()| sharing::share_folder(&dir))
+        .map_err(|source| Error::File {
+            path: dir.clone(),
+            source,
+        })?;
+    Ok(dir)
+}
+
+/// How all files of a run begin.
+pub(crate) fn stem(run: RunId) -> String {
+    format!("p{}_r{}", run.proposal.0, run.number.0)
+}
+
+/// Puts a complete file in its place, for everybody and for good: it is there after a power cut, or the old one is.
+pub(crate) fn settle(draft: &Path, place: &Path) -> Result<()> {
+    let lasting = || -> io::Result<()> {
+        File::open(draft)?.sync_all()?;
+        sharing::share_file(draft)?;
+        fs::rename(draft, place)?;
+        sync_folder_of(place)
+    };
+    lasting().map_err(|source| Error::File {
+        path: place.into(),
+        source,
+    })
+}
+
+/// Makes what was made, renamed or removed in a file's folder last.
+pub(crate) fn sync_folder_of(file: &Path) -> io::Result<()> {
+    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,246 @@
+//! From a notification on Kafka to a row in the table and an update to the clients.
+
+use runledger_tests::{Service, Site, eventually};
+
+const CONTEXT: &str = r#"
+import numpy as np
+from damnit_ctx import Variable, Cell
+
+@Variable(title="Energy", units="mJ")
+def energy(run):
+    return 1.5
+
+@Variable(title="Trace", summary="mean")
+def trace(run, n: "meta#run_number"):
+    return np.arange(10.0) * n
+
+@Variable(title="Corrected", data="proc")
+def corrected(run):
+    return 7
+"#;
+
+/// A folder that stands for a run's raw data is not needed: the opener is the site's own.
+const OPENER: &str =
+    "def open_run(proposal, run):\n    return {'proposal': proposal, 'run': run}\n";
+
+fn facility() -> Site {
+    let site = Site::with_broker();
+    site.init(CONTEXT);
+    site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
+    std::fs::write(site.db().join("facility.py"), OPENER).expect("the opener");
+    let db = site.db();
+    let add = [
+        "listener".as_ref(),
+        "add".as_ref(),
+        "1234".as_ref(),
+        db.as_os_str(),
+    ];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
+    site
+}
+
+fn explain<'a>(site: &'a Site, services: [&'a Service; 2]) -> impl Fn() -> String + 'a {
+    move || {
+        let said: Vec<String> = services.iter().map(|s| s.said()).collect();
+        format!(
+            "{}\n--- run's log\n{}",
+            said.join("\n---\n"),
+            site.run_log(7)
+        )
+    }
+}
+
+const ENERGY: &str = "SELECT value FROM run_variables WHERE name='energy' AND run=7";
+
+#[test]
+fn a_notification_becomes_a_row_and_the_clients_are_told_in_order() {
+    let site = facility();
+    let listener = site.service(&["listen", "."]);
+    let combiner = site.service(&["combiner", "run"]);
+    site.announce("migration_complete", 7);
+    let why = explain(&site, [&listener, &combiner]);
+    eventually("the value is in the table", &why, || {
+        site.number(ENERGY) == Some(1.5)
+    });
+    assert_eq!(
+        site.number("SELECT value FROM run_variables WHERE name='trace'"),
+        Some(31.5)
+    );
+    assert!(site.number("SELECT added_at FROM run_info WHERE run=7") > Some(1.0e9));
+    assert!(site.number("SELECT start_time FROM run_info WHERE run=7") > Some(1.0e9));
+
+    let topic = format!(
+        "test.damnit.db-{}",
+        site.text("SELECT value FROM metameta WHERE key='db_id'")
+            .expect("an identity")
+    );
+    let heard = site
+        .python(
+            "follow_updates.py",
+            &[
+                site.broker_address.as_ref(),
+                topic.as_ref(),
+                "--until-values".as_ref(),
+                "1".as_ref(),
+            ],
+        )
+        .succeeded();
+    let messages: Vec<serde_json::Value> = heard
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect();
+    let position = |wanted: &dyn Fn(&serde_json::Value) -> bool| {
+        let found = messages.iter().position(wanted);
+        found.unwrap_or_else(|| panic!("not announced: {messages:#?}"))
+    };
+    let pending = position(&|m| m["data"]["status"] == "PENDING");
+    let variable = position(&|m| m["msg_kind"] == "variable_set" && m["data"]["name"] == "energy");
+    let running = position(&|m| m["data"]["status"] == "RUNNING");
+    let finished = position(&|m| m["msg_kind"] == "processing_finished");
+    let values = position(&|m| m["msg_kind"] == "run_values_updated");
+    assert!(
+        pending < variable && variable < running && running < finished,
+        "{messages:#?}"
+    );
+    assert_eq!(
+        messages[pending]["data"]["processing_id"],
+        messages[finished]["data"]["processing_id"]
+    );
+    assert_eq!(messages[values]["data"]["run"], 7);
+    assert!(
+        messages[values]["data"]["values"]
+            .as_object()
+            .expect("names")
+            .contains_key("energy")
+    );
+}
+
+#[test]
+fn proc_data_brings_the_variables_that_need_it() {
+    let site = facility();
+    let listener = site.service(&["listen", "."]);
+    let combiner = site.service(&["combiner", "run"]);
+    let why = explain(&site, [&listener, &combiner]);
+    site.announce("migration_complete", 7);
+    eventually("raw is evaluated", &why, || site.number(ENERGY).is_some());
+    let corrected = "SELECT value FROM run_variables WHERE name='corrected'";
+    assert_eq!(site.number(corrected), None);
+    site.announce("run_corrections_complete", 7);
+    eventually("proc is evaluated", &why, || {
+        site.number(corrected) == Some(7.0)
+    });
+}
+
+#[test]
+fn what_comes_while_the_listener_is_down_is_handled_when_it_is_back() {
+    let site = facility();
+    let combiner = site.service(&["combiner", "run"]);
+    let mut listener = site.service(&["listen", "."]);
+    let why = |listener: &Service| {
+        format!(
+            "{}\n{}\n{}",
+            listener.said(),
+            combiner.said(),
+            site.run_log(8)
+        )
+    };
+    site.announce("migration_complete", 7);
+    eventually(
+        "the first run is evaluated",
+        || why(&listener),
+        || site.number(ENERGY).is_some(),
+    );
+    assert_eq!(listener.stop(), Some(0), "{}", listener.said());
+    site.announce("migration_complete", 8);
+    let listener = site.service(&["listen", "."]);
+    eventually(
+        "the second run is evaluated",
+        || why(&listener),
+        || {
+            site.number("SELECT value FROM run_variables WHERE name='energy' AND run=8")
+                .is_some()
+        },
+    );
+}
+
+#[test]
+fn a_listener_that_is_killed_loses_no_run() {
+    let site = facility();
+    let combiner = site.service(&["combiner", "run"]);
+    let mut listener = site.service(&["listen", "."]);
+    for run in 1..=6 {
+        site.announce("migration_complete", run);
+    }
+    eventually(
+        "some run is under way",
+        || listener.said(),
+        || site.number("SELECT count(*) FROM run_info") > Some(0.0),
+    );
+    listener.kill();
+    let listener = site.service(&["listen", "."]);
+    let all = "SELECT count(*) FROM run_variables WHERE name='energy' AND value=1.5";
+    eventually(
+        "all six runs are in the table",
+        || format!("{}\n{}", listener.said(), combiner.said()),
+        || site.number(all) == Some(6.0),
+    );
+}
+
+#[test]
+fn a_message_that_makes_no_sense_is_kept_and_listed_and_the_next_one_is_handled() {
+    let site = facility();
+    let combiner = site.service(&["combiner", "run"]);
+    let listener = site.service(&["listen", "."]);
+    for nonsense in [
+        "this is not JSON",
+        r#"{"event": "migration_complete", "run": 3}"#,
+        r#"{"event": "migration_complete", "proposal": 1234, "run": -3}"#,
+        r#"{"event": "migration_complete", "proposal": 1234, "run": 1000000000000000000000000000000}"#,
+    ] {
+        site.notify(nonsense);
+    }
+    site.announce("migration_complete", 7);
+    let why = explain(&site, [&listener, &combiner]);
+    eventually("the sound message is handled", &why, || {
+        site.number(ENERGY).is_some()
+    });
+    let list = ["listener", "dead-letters", "--json"];
+    let letters =
+        runledger_tests::Finished::of(&mut site.command(&site.listener(), &list)).succeeded();
+    let letters: serde_json::Value = serde_json::from_str(&letters.stdout).expect("JSON");
+    let reasons: Vec<&str> = letters
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|letter| letter["reason"].as_str().expect("a reason"))
+        .collect();
+    assert_eq!(reasons.len(), 4, "{letters:#}");
+    assert!(reasons[1].contains("proposal"), "{reasons:?}");
+}
+
+#[test]
+fn results_wait_for_a_broker_that_does_not_answer() {
+    let site = facility();
+    let unreachable = "127.0.0.1:1";
+    let mut extract = site.command(
+        &site.db(),
+        &["extract", "1234", "7", "all", "--update-vars"],
+    );
+    runledger_tests::Finished::of(extract.env("AMORE_BROKER", unreachable)).succeeded();
+    let ledger = rusqlite::Connection::open(site.db().join("ledger.sqlite")).expect("the ledger");
+    let waiting = |topic: &str| -> i64 {
+        let sql = "SELECT count(*) FROM outbox WHERE topic LIKE ?1";
+        ledger
+            .query_row(sql, [topic], |row| row.get(0))
+            .expect("the outbox")
+    };
+    assert_eq!(waiting("test.damnit.file_submissions"), 1);
+    assert!(waiting("test.damnit.db-%") > 0);
+    // Merged by looking, and what waited goes out with it.
+    let db = site.db();
+    let now = ["combiner".as_ref(), "now".as_ref(), db.as_os_str()];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &now)).succeeded();
+    assert_eq!(site.number(ENERGY), Some(1.5));
+    assert_eq!(waiting("%"), 0);
+}

@@ -1,0 +1,144 @@
+//! Whatever the users' code does, it costs at most its own variable, and the job says what happened.
+
+use runledger_tests::{Finished, Site};
+
+/// A variable before the bad one, and the bad one.
+fn with_bad(body: &str) -> String {
+    let body = body.replace('\n', "\n    ");
+    format!(
+        "import os, sys, threading, time, ctypes\nfrom damnit_ctx import Variable\n\n\
+         @Variable()\ndef good(run):\n    return 42\n\n\
+         @Variable()\ndef bad(run, first: 'var#good'):\n    {body}\n\n\
+         @Variable()\ndef after(run, first: 'var#bad' = None):\n    return 43\n"
+    )
+}
+
+fn evaluated(body: &str) -> (Site, Finished) {
+    let site = Site::quiet();
+    site.init(&with_bad(body));
+    let finished = site.run(&["extract", "1234", "7", "all", "--mock", "--update-vars"]);
+    (site, finished)
+}
+
+fn value(site: &Site, name: &str) -> Option<f64> {
+    site.number(&format!(
+        "SELECT value FROM run_variables WHERE name='{name}'"
+    ))
+}
+
+/// The error of `bad`: class and message.
+#[track_caller]
+fn error(site: &Site, finished: &Finished) -> (String, String) {
+    let attributes = site.text("SELECT attributes FROM run_variables WHERE name='bad'");
+    let attributes = attributes.unwrap_or_else(|| panic!("no error is stored: {finished:#?}"));
+    let json: serde_json::Value = serde_json::from_str(&attributes).expect("JSON");
+    let text = |key: &str| json[key].as_str().expect("a text").to_owned();
+    (text("error_cls"), text("error"))
+}
+
+#[test]
+fn printing_does_not_confuse_the_channel() {
+    let (site, finished) = evaluated(
+        "print('hello from Python')\nos.write(1, b'hello from fd 1\\n')\n\
+         libc = ctypes.CDLL(None)\nlibc.puts(b'hello from C')\nlibc.fflush(None)\nreturn 1",
+    );
+    let finished = finished.succeeded();
+    assert_eq!(value(&site, "bad"), Some(1.0));
+    let all = finished.stdout + &finished.stderr;
+    for word in ["hello from Python", "hello from fd 1", "hello from C"] {
+        assert!(all.contains(word), "{word} is lost:\n{all}");
+    }
+}
+
+#[test]
+fn threads_that_go_on_do_not_keep_the_job() {
+    let (site, finished) =
+        evaluated("threading.Thread(target=time.sleep, args=(600,)).start()\nreturn 1");
+    finished.succeeded();
+    assert_eq!(value(&site, "after"), Some(43.0));
+}
+
+#[test]
+fn a_process_that_is_left_behind_ends_with_the_job() {
+    let (site, finished) = evaluated(
+        "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nopen('pid', 'w').write(str(child.pid))\nreturn 1",
+    );
+    finished.succeeded();
+    let pid = std::fs::read_to_string(site.db().join("pid")).expect("the child's number");
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(
+        state.is_empty() || state.contains(") Z "),
+        "still there: {state}"
+    );
+}
+
+#[test]
+fn an_exception_costs_one_variable() {
+    let (site, finished) = evaluated("raise KeyError('no such source')");
+    assert_eq!(error(&site, &finished).0, "KeyError");
+    assert_eq!(value(&site, "good"), Some(42.0));
+    assert_eq!(value(&site, "after"), Some(43.0));
+}
+
+#[test]
+fn sys_exit_costs_one_variable() {
+    let (site, finished) = evaluated("sys.exit(3)");
+    assert_eq!(error(&site, &finished), ("SystemExit".into(), "3".into()));
+    assert_eq!(value(&site, "after"), Some(43.0));
+}
+
+#[test]
+fn a_keyboard_interrupt_costs_one_variable() {
+    let (site, finished) = evaluated("raise KeyboardInterrupt");
+    assert_eq!(error(&site, &finished).0, "KeyboardInterrupt");
+    assert_eq!(value(&site, "after"), Some(43.0));
+}
+
+#[test]
+fn what_was_finished_before_python_ended_itself_is_kept() {
+    let (site, finished) = evaluated("os._exit(5)");
+    let (_, message) = error(&site, &finished);
+    assert!(
+        message.contains("exit status 5") || message.contains("exit status: 5"),
+        "{message}"
+    );
+    assert_eq!(value(&site, "good"), Some(42.0));
+    assert_eq!(finished.code, Some(3), "{finished:#?}");
+}
+
+#[test]
+fn what_was_finished_before_a_crash_is_kept_and_the_signal_is_named() {
+    let (site, finished) = evaluated("ctypes.string_at(0)");
+    let (_, message) = error(&site, &finished);
+    assert!(message.contains("SIGSEGV"), "{message}");
+    assert_eq!(value(&site, "good"), Some(42.0));
+}
+
+#[test]
+fn what_was_finished_before_the_time_limit_is_kept() {
+    let site = Site::quiet();
+    site.init(&with_bad("while True:\n    time.sleep(1)"));
+    site.configure("time_limit = \"2m\"", "time_limit = \"4s\"");
+    let finished = site.run(&["extract", "1234", "7", "all", "--mock", "--update-vars"]);
+    let (_, message) = error(&site, &finished);
+    assert!(message.contains("4s"), "{message}");
+    assert_eq!(value(&site, "good"), Some(42.0));
+}
+
+#[test]
+fn a_job_that_is_killed_leaves_what_it_had_finished() {
+    let site = Site::quiet();
+    site.init(&with_bad("os.kill(os.getppid(), 9)\ntime.sleep(60)"));
+    let finished = site.run(&["reprocess", "7", "--mock", "--direct"]);
+    assert_eq!(finished.code, Some(3), "{finished:#?}");
+    assert_eq!(value(&site, "good"), Some(42.0), "{finished:#?}");
+}
+
+#[test]
+fn a_result_that_cannot_be_stored_costs_one_variable_and_names_the_type() {
+    let (site, finished) = evaluated("return object()");
+    let (class, message) = error(&site, &finished);
+    assert_eq!(class, "TypeError");
+    assert!(message.contains("object"), "{message}");
+    assert_eq!(value(&site, "after"), Some(43.0));
+}

@@ -1,0 +1,9 @@
+//! What the end-to-end tests share: a site in a temporary folder, and the real programs at work in it.
+
+mod client;
+mod process;
+mod site;
+
+pub use client::{python, script};
+pub use process::{Finished, Service, runledger};
+pub use site::{Site, eventually};

@@ -1,0 +1,222 @@
+//! A facility in a temporary folder: a broker, a database, a listener's folder, and no way out of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use runledger_listener::kafka::{EmbeddedBroker, Producer, ProducerSettings};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::process::{Finished, Service, command, runledger};
+use crate::python;
+
+/// The topic of notifications in the tests.
+const RUNS: &str = "test.runs";
+
+/// A facility of its own.
+pub struct Site {
+    folder: tempfile::TempDir,
+    broker: Option<EmbeddedBroker>,
+    /// Where publishing goes, `host:port` or `none`.
+    pub broker_address: String,
+}
+
+impl Site {
+    /// Without a broker.
+    pub fn quiet() -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            broker: None,
+            broker_address: "none".into(),
+        };
+        site.furnish();
+        site
+    }
+
+    /// With a broker that has the topic of notifications.
+    pub fn with_broker() -> Self {
+        let broker = EmbeddedBroker::start(&[RUNS, "test.damnit.file_submissions"]);
+        let broker = broker.expect("a broker on a free port");
+        let site = Self {
+            broker_address: broker.address(),
+            broker: Some(broker),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        site.furnish();
+        site
+    }
+
+    fn furnish(&self) {
+        for dir in [self.data_root(), self.listener()] {
+            std::fs::create_dir_all(dir).expect("a folder in a temporary folder");
+        }
+        self.write("runledger.toml", &self.configuration());
+    }
+
+    fn configuration(&self) -> String {
+        let brokers = match &self.broker {
+            Some(broker) => broker.address(),
+            None => "localhost:1".into(),
+        };
+        format!(
+            "[notifications]\nbrokers = [{brokers:?}]\ntopics = [{RUNS:?}]\nstart_from = \"earliest\"\n\
+             [notifications.events]\nmigration_complete = \"raw\"\nrun_corrections_complete = \"proc\"\n\
+             [notifications.properties]\n\"session.timeout.ms\" = \"1000\"\n\
+             [updates]\nbroker = {:?}\n\
+             [data]\nroot = {:?}\n[context]\npython = {:?}\n[jobs]\nlocal_limit = 2\ntime_limit = \"2m\"\n",
+            self.broker_address,
+            self.data_root(),
+            python(),
+        )
+    }
+
+    /// A path in the site's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file in the site's folder.
+    ///
+    /// # Panics
+    /// It cannot.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("a file in a temporary folder");
+    }
+
+    /// Adds to the site's configuration: `from` becomes `to`.
+    ///
+    /// # Panics
+    /// `from` is not there.
+    pub fn configure(&self, from: &str, to: &str) {
+        let old = std::fs::read_to_string(self.path("runledger.toml")).expect("the configuration");
+        assert!(old.contains(from), "{from:?} is not in {old}");
+        self.write("runledger.toml", &old.replace(from, to));
+    }
+
+    /// Where the facility keeps its runs.
+    pub fn data_root(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// The listener's folder.
+    pub fn listener(&self) -> PathBuf {
+        self.path("listener")
+    }
+
+    /// The database's folder.
+    pub fn db(&self) -> PathBuf {
+        self.path("db")
+    }
+
+    /// A database of proposal 1234 with this context file.
+    pub fn init(&self, context: &str) {
+        self.write("given.py", context);
+        let given = self.path("given.py");
+        let db = self.db();
+        let arguments: [&std::ffi::OsStr; 6] = [
+            "init".as_ref(),
+            db.as_ref(),
+            "--proposal".as_ref(),
+            "1234".as_ref(),
+            "--context".as_ref(),
+            given.as_ref(),
+        ];
+        Finished::of(&mut self.command(self.folder.path(), &arguments)).succeeded();
+    }
+
+    /// The binary with these arguments, to be run in `dir`, in the site's environment.
+    pub fn command<S: AsRef<std::ffi::OsStr>>(&self, dir: &Path, arguments: &[S]) -> Command {
+        let mut command = command(&runledger(), arguments);
+        command
+            .current_dir(dir)
+            .env("RUNLEDGER_CONFIG", self.path("runledger.toml"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("XFEL_DATA_ROOT", self.data_root())
+            .env("EXTRA_DATA_DATA_ROOT", self.data_root())
+            .env("AMORE_BROKER", &self.broker_address);
+        command
+    }
+
+    /// Runs the binary in the database's folder.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        Finished::of(&mut self.command(&self.db(), arguments))
+    }
+
+    /// Starts a service of the binary in the listener's folder.
+    pub fn service(&self, arguments: &[&str]) -> Service {
+        let log = self.path(&format!("{}.log", arguments[0]));
+        Service::start(&mut self.command(&self.listener(), arguments), &log)
+    }
+
+    /// A Python program of the tests, to its end.
+    pub fn python(&self, script: &str, arguments: &[&std::ffi::OsStr]) -> Finished {
+        Finished::of(
+            command(&python(), &[crate::script(script)])
+                .args(arguments)
+                .current_dir(self.folder.path())
+                .env("XFEL_DATA_ROOT", self.data_root())
+                .env("EXTRA_DATA_DATA_ROOT", self.data_root())
+                .env("AMORE_BROKER", &self.broker_address),
+        )
+    }
+
+    /// Sends one message to the topic of notifications.
+    ///
+    /// # Panics
+    /// The broker does not take it.
+    pub fn notify(&self, payload: &str) {
+        let producer =
+            Producer::new(&ProducerSettings::to(&self.broker_address)).expect("a producer");
+        producer
+            .send(1, RUNS, payload.as_bytes())
+            .expect("a message for the broker");
+        let left = producer.flush(Duration::from_secs(20));
+        assert!(left.is_empty(), "the broker did not take {payload}");
+    }
+
+    /// Sends the notification of one event of proposal 1234.
+    pub fn announce(&self, event: &str, run: u32) {
+        self.notify(&format!(
+            r#"{{"event": "{event}", "proposal": 1234, "run": {run}, "kind": "test"}}"#
+        ));
+    }
+
+    /// `runs.sqlite`, for looking only.
+    pub fn table(&self) -> Connection {
+        let path = self.db().join("runs.sqlite");
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the run table")
+    }
+
+    /// One number from the run table; None while there is none.
+    pub fn number(&self, sql: &str) -> Option<f64> {
+        self.table().query_row(sql, [], |row| row.get(0)).ok()
+    }
+
+    /// One text from the run table; None while there is none.
+    pub fn text(&self, sql: &str) -> Option<String> {
+        self.table().query_row(sql, [], |row| row.get(0)).ok()
+    }
+
+    /// A run's log.
+    pub fn run_log(&self, run: u32) -> String {
+        let path = self.db().join(format!("process_logs/r{run}-p1234.out"));
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+}
+
+/// Waits for something to become true.
+///
+/// # Panics
+/// It does not, in a time that is far longer than it should take; `explain` tells what was there.
+#[track_caller]
+pub fn eventually(what: &str, explain: impl Fn() -> String, is_true: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_true() {
+        assert!(
+            Instant::now() < until,
+            "never happened: {what}\n{}",
+            explain()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
