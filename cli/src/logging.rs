@@ -47,15 +47,12 @@ impl Loudness {
 pub(crate) fn start(loudness: Loudness, file: Option<&Path>) -> Result {
     let terminal = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_filter(loudness.filter());
-    let to_file = match file {
-        Some(path) => Some(file_layer(path)?.with_filter(loudness.filter())),
-        None => None,
-    };
+        .with_ansi(std::io::stderr().is_terminal());
+    // One filter for all: with one for each layer the first event is lost (tracing-subscriber 0.3.23).
     tracing_subscriber::registry()
+        .with(loudness.filter())
         .with(terminal)
-        .with(to_file)
+        .with(file.map(file_layer).transpose()?)
         .init();
     Ok(())
 }

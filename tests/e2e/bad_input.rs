@@ -63,7 +63,7 @@ fn a_cycle_is_shown_with_the_names() {
     refuses(
         "from damnit_ctx import Variable\n\n@Variable()\ndef hen(run, e: 'var#egg'):\n    return 1\n\n\
          @Variable()\ndef egg(run, h: 'var#hen'):\n    return 1\n",
-        &["hen", "egg", "cycl"],
+        &["hen", "egg", "circle"],
     );
 }
 
@@ -215,13 +215,20 @@ fn a_python_that_is_missing_is_named() {
 #[test]
 fn a_python_that_is_too_old_is_named_with_its_version() {
     let site = with_context(SOUND);
+    // The greeting of a real one, on the channel that it is given.
+    let greeting =
+        r#"{"message": "hello", "protocol": 1, "python": "3.6.15", "pid": 1, "buffers": []}"#;
     let old = site.path("old-python");
-    std::fs::write(&old, "#!/bin/sh\necho 'SyntaxError: invalid syntax' >&2\n[ \"$1\" = -c ] && echo 3.6.15\nexit 1\n").expect("a script");
+    let script = format!(
+        "#!/bin/sh\nprintf '\\{:o}\\000\\000\\000%s' '{greeting}' >&3\n",
+        greeting.len()
+    );
+    std::fs::write(&old, script).expect("a script");
     set_mode(&old, 0o755);
     let old = old.to_str().expect("UTF-8").to_owned();
     site.run(&["db-config", "context-python", &old]).succeeded();
     site.run(&["extract", "1234", "7", "all", "--mock"])
-        .failed(1, &[&old, "3.9"]);
+        .failed(1, &[&old, "3.6.15", "3.9"]);
 }
 
 #[test]

@@ -61,8 +61,9 @@ fn the_client_reads_from_our_database_what_it_reads_from_damnits_own() {
     };
     assert_eq!(names(ours_run), names(theirs_run));
     assert!(names(ours_run).len() > 15, "{ours_run:#}");
-    for name in names(ours_run) {
-        let (ours, theirs) = (&ours_run[&name], &theirs_run[&name]);
+    // The start of a run without files is the time of its evaluation.
+    for name in names(ours_run).iter().filter(|name| *name != "start_time") {
+        let (ours, theirs) = (&ours_run[name], &theirs_run[name]);
         for fact in ["title", "units", "type_hint", "read", "preview"] {
             assert_eq!(ours[fact], theirs[fact], "{fact} of {name}");
         }
@@ -73,12 +74,10 @@ fn the_client_reads_from_our_database_what_it_reads_from_damnits_own() {
             &["type", "value", "dtype", "shape", "values"]
         };
         for fact in compared {
-            if name != "start_time" {
-                assert_eq!(
-                    ours["summary"][fact], theirs["summary"][fact],
-                    "summary of {name}: {fact}"
-                );
-            }
+            assert_eq!(
+                ours["summary"][fact], theirs["summary"][fact],
+                "summary of {name}: {fact}"
+            );
         }
     }
 }
@@ -105,14 +104,7 @@ fn the_table_and_the_titles_are_those_of_damnit() {
 #[test]
 fn every_cell_has_the_same_columns_as_damnits() {
     let site = both();
-    let cells = |folder: &str| -> Vec<(
-        String,
-        String,
-        Option<f64>,
-        Option<String>,
-        Option<String>,
-        Option<Value>,
-    )> {
+    let cells = |folder: &str| -> Vec<Vec<Value>> {
         let table = rusqlite::Connection::open(site.path(folder).join("runs.sqlite"))
             .expect("the run table");
         let sql = "SELECT name, typeof(value), max_diff, summary_type, summary_method, attributes, provenance
@@ -121,15 +113,18 @@ fn every_cell_has_the_same_columns_as_damnits() {
         let rows = statement.query_map([], |row| {
             let attributes: Option<String> = row.get(5)?;
             assert_eq!(row.get::<_, String>(6)?, "context.py");
-            let attributes = attributes.map(|text| serde_json::from_str(&text).expect("JSON"));
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                attributes,
-            ))
+            let attributes: Option<Value> =
+                attributes.map(|text| serde_json::from_str(&text).expect("JSON"));
+            let text = |at| row.get::<_, Option<String>>(at).map(Value::from);
+            let max_diff = row.get::<_, Option<f64>>(2)?.into();
+            Ok(vec![
+                text(0)?,
+                text(1)?,
+                max_diff,
+                text(3)?,
+                text(4)?,
+                attributes.unwrap_or_default(),
+            ])
         });
         rows.expect("rows")
             .collect::<Result<_, _>>()

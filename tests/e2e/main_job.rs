@@ -21,7 +21,7 @@ def corrected(run):
 
 /// A folder that stands for a run's raw data is not needed: the opener is the site's own.
 const OPENER: &str =
-    "def open_run(proposal, run):\n    return {'proposal': proposal, 'run': run}\n";
+    "def open_run(proposal, run, data):\n    return {'proposal': proposal, 'run': run}\n";
 
 fn facility() -> Site {
     let site = Site::with_broker();

@@ -128,7 +128,9 @@ fn what_was_finished_before_the_time_limit_is_kept() {
 #[test]
 fn a_job_that_is_killed_leaves_what_it_had_finished() {
     let site = Site::quiet();
-    site.init(&with_bad("os.kill(os.getppid(), 9)\ntime.sleep(60)"));
+    site.init(&with_bad(
+        "time.sleep(1)\nos.kill(os.getppid(), 9)\ntime.sleep(600)",
+    ));
     let finished = site.run(&["reprocess", "7", "--mock", "--direct"]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
     assert_eq!(value(&site, "good"), Some(42.0), "{finished:#?}");

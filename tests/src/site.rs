@@ -61,7 +61,7 @@ impl Site {
         format!(
             "[notifications]\nbrokers = [{brokers:?}]\ntopics = [{RUNS:?}]\nstart_from = \"earliest\"\n\
              [notifications.events]\nmigration_complete = \"raw\"\nrun_corrections_complete = \"proc\"\n\
-             [notifications.properties]\n\"session.timeout.ms\" = \"1000\"\n\
+             [notifications.properties]\n\"session.timeout.ms\" = \"6000\"\n\
              [updates]\nbroker = {:?}\n\
              [data]\nroot = {:?}\n[context]\npython = {:?}\n[jobs]\nlocal_limit = 2\ntime_limit = \"2m\"\n",
             self.broker_address,

@@ -4,9 +4,12 @@ A frame is the header's length (unsigned, 32 bits, little-endian), the header (a
 and the raw buffers whose lengths its field "buffers" lists. Values are data: no frame is ever code.
 `docs/worker-protocol.md` lists the messages; `PROTOCOL` in `runledger_worker.py` is their version.
 """
+import _thread
 import fcntl
 import json
 import os
+import select
+import signal
 import socket
 import struct
 
@@ -53,6 +56,7 @@ class Channel:
         self._socket = socket.socket(fileno=safe)
         self._identity = _identity(safe)
         self._pid = os.getpid()
+        self._outlives = True
         os.register_at_fork(after_in_child=self._socket.close)
 
     def leave_if_forked(self):
@@ -73,6 +77,24 @@ class Channel:
                 self._socket.sendall(part)
         except OSError:
             os._exit(1)
+
+    def end_with_other_side(self):
+        """From now until `outlive_other_side` all processes here end when the other side does.
+
+        A job that is killed has nobody left who would end a function that never returns.
+        """
+        self._outlives = False
+        _thread.start_new_thread(self._wait_for_hangup, ())
+
+    def outlive_other_side(self):
+        self._outlives = True
+
+    def _wait_for_hangup(self):
+        watch = select.poll()
+        watch.register(self._socket, 0)     # a hang-up is always told
+        watch.poll()
+        if not self._outlives:
+            os.killpg(0, signal.SIGKILL)
 
     def receive(self):
         """The next request, or None when the other side has gone."""

@@ -75,6 +75,7 @@ def _optional_text(value):
 
 def _answer(channel, context, request):
     """Evaluates what one request asks for."""
+    channel.end_with_other_side()
     try:
         run, names = opening.open_run(request, context.variables)
         began = opening.start_time(run)
@@ -88,11 +89,13 @@ def _answer(channel, context, request):
     evaluation = Evaluation(context, dict(request, names=names), run, began, channel)
     for name in names:
         evaluation.evaluate(name)
+    channel.outlive_other_side()
     channel.send("finished")
 
 
 def _say_unopened(channel, error):
     channel.leave_if_forked()
+    channel.outlive_other_side()
     shown = context_file.own_traceback(error)
     log.error("Could not open the run\n%s", shown.rstrip())
     flush()

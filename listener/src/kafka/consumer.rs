@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 
 use super::position::Positions;
 pub use super::position::Start;
@@ -108,7 +108,7 @@ impl Consumer {
                     return Err(failed(&self.settings.brokers, &error));
                 }
                 // Told by the context, once.
-                Some(Err(error)) => debug!(target: "kafka", "{error}"),
+                Some(Err(error)) => trace!(target: "kafka", "{error}"),
                 None => {}
             }
             if left.is_zero() || self.inner.context().is_lost() {

@@ -6,7 +6,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 /// The trouble last spoken of, if it lasts.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Outage {
     fn trouble(&self, code: RDKafkaErrorCode, reason: &str) {
         let known = self.replace(Some(code));
         if known.is_some() {
-            debug!(target: "kafka", brokers = self.brokers, reason, "still in trouble");
+            trace!(target: "kafka", brokers = self.brokers, reason, "still in trouble");
         } else {
             warn!(target: "kafka", brokers = self.brokers, reason, "the broker does not answer; trying on quietly");
         }

@@ -2,11 +2,16 @@
 
 use std::fs::File;
 use std::io::{PipeReader, Read, Write, pipe};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use super::local::{begin, ending, note_end, open_log};
 use super::{Ended, LocalSettings};
 use crate::job::Job;
 use crate::{Error, Result};
+
+/// How long the last of a job's output may take after its process has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs a job to its end, here and now.
 ///
@@ -31,8 +36,15 @@ pub fn run_in_foreground(job: &Job, settings: &LocalSettings) -> Result<Ended> {
     // Ours ends of the pipe are closed with it: the copy below ends with the job.
     drop(command);
     let attempt = begin(job, child.id());
-    copy(output, log);
+    let (done, copied) = mpsc::channel();
+    std::thread::spawn(move || {
+        copy(output, log);
+        // Nobody waits any more if that took too long.
+        let _ = done.send(());
+    });
     let ending = child.wait().map_or(crate::ledger::Ending::Unseen, ending);
+    // A process that the job left behind may hold the other end for ever.
+    let _ = copied.recv_timeout(LAST_WORDS);
     note_end(job, attempt, ending);
     Ok(Ended {
         job: job.clone(),
