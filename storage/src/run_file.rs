@@ -22,7 +22,7 @@ use crate::{results_dir, sharing};
 /// Groups whose members belong to the variables of the same names.
 const SPECIAL: [&str; 3] = [".reduced", ".preview", ".errors"];
 /// How long another merge of the same run may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The file of a run's full results.
 pub fn path(database_dir: &Path, run: RunId) -> PathBuf {

@@ -244,3 +244,84 @@ fn results_wait_for_a_broker_that_does_not_answer() {
     assert_eq!(site.number(ENERGY), Some(1.5));
     assert_eq!(waiting("%"), 0);
 }
+
+#[test]
+fn a_database_that_is_locked_does_not_hold_up_another_proposal() {
+    let site = facility();
+    let other = site.path("other");
+    let init = [
+        "init".as_ref(),
+        other.as_os_str(),
+        "--proposal".as_ref(),
+        "77".as_ref(),
+    ];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &init)).succeeded();
+    let add = [
+        "listener".as_ref(),
+        "add".as_ref(),
+        "77".as_ref(),
+        other.as_os_str(),
+    ];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
+    let blocker = rusqlite::Connection::open(other.join("runs.sqlite")).expect("the other table");
+    blocker
+        .execute_batch("BEGIN EXCLUSIVE")
+        .expect("an exclusive lock");
+    let combiner = site.service(&["combiner", "run"]);
+    let listener = site.service(&["listen", "."]);
+    site.notify(r#"{"event": "migration_complete", "proposal": 77, "run": 1}"#);
+    site.announce("migration_complete", 7);
+    let why = explain(&site, [&listener, &combiner]);
+    eventually("the other proposal goes on", &why, || {
+        site.number(ENERGY).is_some()
+    });
+    blocker
+        .execute_batch("COMMIT")
+        .expect("the lock is given back");
+    let other_run = || -> Option<i64> {
+        let table = rusqlite::Connection::open(other.join("runs.sqlite")).ok()?;
+        table
+            .query_row("SELECT run FROM run_info", [], |row| row.get(0))
+            .ok()
+    };
+    eventually("the blocked one follows", &why, || other_run() == Some(1));
+}
+
+#[test]
+fn in_dynamic_mode_a_proposals_own_database_is_found_and_in_static_mode_it_is_not() {
+    let site = facility();
+    let usual = site.data_root().join("SPB/202602/p004321/usr/Shared/amore");
+    std::fs::create_dir_all(usual.parent().expect("a folder")).expect("the proposal's folders");
+    let init = ["init", "4321"];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &init)).succeeded();
+    let runs = || -> Option<i64> {
+        let table = rusqlite::Connection::open(usual.join("runs.sqlite")).ok()?;
+        table
+            .query_row("SELECT count(*) FROM run_info", [], |row| row.get(0))
+            .ok()
+    };
+    let combiner = site.service(&["combiner", "run"]);
+    let mut listener = site.service(&["listen", "."]);
+    site.notify(r#"{"event": "migration_complete", "proposal": 4321, "run": 1}"#);
+    site.announce("migration_complete", 7);
+    eventually(
+        "the watched database has its run",
+        || listener.said(),
+        || site.number(ENERGY).is_some(),
+    );
+    assert_eq!(runs(), Some(0));
+    assert_eq!(listener.stop(), Some(0), "{}", listener.said());
+    let dynamic = ["listener", "config", "static-mode", "0"];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &dynamic)).succeeded();
+    let listener = site.service(&["listen", "."]);
+    site.notify(r#"{"event": "migration_complete", "proposal": 4321, "run": 2}"#);
+    eventually(
+        "the proposal's own database is found",
+        || listener.said(),
+        || runs() == Some(1),
+    );
+    let listed = ["listener", "databases"];
+    let listed = runledger_tests::Finished::of(&mut site.command(&site.listener(), &listed));
+    assert!(listed.succeeded().stdout.contains("p4321"));
+    drop(combiner);
+}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use runledger_listener::combiner::{CombinerSettings, combine_folder, run_service};
+use runledger_listener::combiner::{ATTENDED, CombinerSettings, combine_folder, run_service};
 use runledger_listener::kafka::{ConsumerSettings, Start};
 use runledger_listener::updates::FILE_SUBMISSIONS;
 
@@ -45,7 +45,7 @@ fn serve(here: &Path, site: &Site) -> Result {
 
 fn now(dir: &Path, site: &Site) -> Result {
     let mut publisher = site.publisher()?;
-    let combined = combine_folder(dir, &mut publisher)?;
+    let combined = combine_folder(dir, ATTENDED, &mut publisher)?;
     publisher.close(super::FAREWELL);
     println!(
         "{} fragments of {} runs merged",

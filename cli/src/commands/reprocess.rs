@@ -61,7 +61,7 @@ fn evaluate(dir: &Path, run: RunId, request: &Request, site: &Site) -> Result<Ou
     let outcome = job_end::settle(&ended, &mut publisher)?;
     if outcome != Outcome::Finished && !publisher.is_enabled() {
         // No combiner would hear of what was saved.
-        combiner::merge_run(dir, run, &mut publisher)?;
+        combiner::merge_run(dir, run, combiner::ATTENDED, &mut publisher)?;
     }
     publisher.close(super::FAREWELL);
     Ok(outcome)

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use runledger_context::run::RunId;
 use runledger_storage::fragment::{self, Fragment};
@@ -13,6 +14,9 @@ use tracing::{error, info, warn};
 use crate::Result;
 use crate::publisher::Publisher;
 use crate::updates::Update;
+
+/// How long somebody who waits for the result waits for a table that another program holds.
+pub const ATTENDED: Duration = Duration::from_secs(30);
 
 /// What came of merging a folder's fragments.
 #[derive(Debug, Default)]
@@ -27,12 +31,17 @@ pub struct Combined {
     pub waiting: Vec<(RunId, String)>,
 }
 
-/// Merges everything that is ready in a database's folder, in the order in which it was written.
+/// Merges everything that is ready in a database's folder, in the order in which it was written. Another program
+/// may hold the table for `patience`.
 ///
 /// # Errors
 /// The folder has no database that can be used. What goes wrong with one run is in the result.
-pub fn combine_folder(database_dir: &Path, publisher: &mut Publisher) -> Result<Combined> {
-    let mut db = Database::open(database_dir)?;
+pub fn combine_folder(
+    database_dir: &Path,
+    patience: Duration,
+    publisher: &mut Publisher,
+) -> Result<Combined> {
+    let mut db = Database::open_with_timeout(database_dir, patience)?;
     publisher.drain(database_dir);
     let runs: BTreeSet<RunId> = fragment::ready_fragments(database_dir, None)?
         .into_iter()
@@ -47,12 +56,18 @@ pub fn combine_folder(database_dir: &Path, publisher: &mut Publisher) -> Result<
     Ok(combined)
 }
 
-/// Merges all of a run's fragments that are ready. None is no error.
+/// Merges all of a run's fragments that are ready. None is no error. Another program may hold the table for
+/// `patience`.
 ///
 /// # Errors
 /// The run's file or the table cannot be read or written: the fragments are still there, to be tried again.
-pub fn merge_run(database_dir: &Path, run: RunId, publisher: &mut Publisher) -> Result<Combined> {
-    let mut db = Database::open(database_dir)?;
+pub fn merge_run(
+    database_dir: &Path,
+    run: RunId,
+    patience: Duration,
+    publisher: &mut Publisher,
+) -> Result<Combined> {
+    let mut db = Database::open_with_timeout(database_dir, patience)?;
     let mut combined = Combined::default();
     merge(&mut db, run, publisher, &mut combined)?;
     Ok(combined)

@@ -4,6 +4,6 @@ mod merging;
 mod request;
 mod service;
 
-pub use merging::{Combined, combine_folder, merge_run};
+pub use merging::{ATTENDED, Combined, combine_folder, merge_run};
 pub use request::{Refusal, Submission};
 pub use service::{CombinerSettings, run_service};

@@ -18,6 +18,8 @@ use crate::publisher::{Publisher, PublisherSettings};
 const LOOK: Duration = Duration::from_millis(200);
 /// How many messages are taken at once.
 const AT_ONCE: usize = 500;
+/// How long another program may hold a table before its runs wait for their next turn: the others go on.
+const BUSY: Duration = Duration::from_secs(1);
 /// A fragment that was announced and cannot be seen is waited for this long; after that, looking finds it.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How soon a merge that failed is tried again; twice as long after each failure, up to the longest.
@@ -181,7 +183,7 @@ impl Service {
     }
 
     fn look_into(&mut self, folder: &Path) {
-        match combine_folder(folder, &mut self.publisher) {
+        match combine_folder(folder, BUSY, &mut self.publisher) {
             Ok(combined) => {
                 self.merged.add(combined.fragments);
                 let waiting: BTreeMap<_, _> = combined.waiting.into_iter().collect();
@@ -214,7 +216,7 @@ impl Todo {
         } = &self.submission;
         // The run's other fragments come along, in the order in which they were written.
         let was_there = self.submission.is_there();
-        let why = match merge_run(database_dir, *run, publisher) {
+        let why = match merge_run(database_dir, *run, BUSY, publisher) {
             Ok(combined) => {
                 merged.add(combined.fragments);
                 "it cannot be seen yet".to_owned()

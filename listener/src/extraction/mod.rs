@@ -107,7 +107,12 @@ fn evaluate(
         telling.tell_on(FILE_SUBMISSIONS, &submission);
     } else {
         // No broker, so no combiner that would hear of it.
-        combiner::merge_run(&job.database_dir, job.run, &mut telling.lock())?;
+        combiner::merge_run(
+            &job.database_dir,
+            job.run,
+            combiner::ATTENDED,
+            &mut telling.lock(),
+        )?;
     }
     Ok(extracted)
 }
