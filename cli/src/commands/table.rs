@@ -26,33 +26,119 @@ pub(super) fn run(asked: &arguments::Table) -> Result {
         println!("No run is in the table yet.");
         return Ok(());
     }
-    println!("{}", drawn(&table, std::io::stdout().is_terminal()));
+    let colours = std::io::stdout().is_terminal();
+    let width = Drawn::new().width().map_or(usize::MAX, usize::from);
+    let used: Vec<usize> = (0..table.columns.len())
+        .filter(|at| is_used(&table, *at))
+        .collect();
+    for columns in blocks(&table, &used, width) {
+        println!("{}", drawn(&table, &columns, colours));
+    }
     Ok(())
 }
 
-/// The table for people; colours only where a terminal shows them. Columns in which nothing is are left out.
-pub(super) fn drawn(table: &Table, colours: bool) -> Drawn {
-    let used: Vec<usize> = (0..table.columns.len())
-        .filter(|at| is_used(table, *at))
-        .collect();
-    let with_comment = table.rows.iter().any(|row| row.comment.is_some());
+/// The longest text in a cell; JSON and CSV have the whole one.
+const LONGEST: usize = 28;
+
+/// Which columns are shown side by side, so that each block fits the terminal.
+fn blocks(table: &Table, used: &[usize], width: usize) -> Vec<Vec<usize>> {
+    // Blanks and a line beside each cell.
+    let taken = |length: usize| length + 3;
+    let comment = if has_comments(table) {
+        taken(LONGEST)
+    } else {
+        0
+    };
+    let first = taken(head_of_runs(table).chars().count().max(12)) + 1 + comment;
+    let mut blocks = vec![Vec::new()];
+    let mut left = width.saturating_sub(first);
+    for at in used {
+        let needed = taken(width_of(table, *at));
+        if needed > left
+            && blocks
+                .last()
+                .is_some_and(|block: &Vec<usize>| !block.is_empty())
+        {
+            blocks.push(Vec::new());
+            left = width.saturating_sub(first);
+        }
+        left = left.saturating_sub(needed);
+        blocks.last_mut().expect("there is at least one").push(*at);
+    }
+    blocks
+}
+
+fn width_of(table: &Table, column: usize) -> usize {
+    let cells = table
+        .rows
+        .iter()
+        .filter_map(|row| row.cells[column].as_ref())
+        .map(words);
+    let all = cells.chain([table.columns[column].title.clone()]);
+    all.map(|text| fitted(&text).chars().count())
+        .max()
+        .unwrap_or(0)
+}
+
+fn fitted(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.chars().count() > LONGEST || line.len() < text.len() {
+        true => line.chars().take(LONGEST - 1).chain(['…']).collect(),
+        false => line.to_owned(),
+    }
+}
+
+/// A table of one proposal says so once.
+fn only_proposal(table: &Table) -> Option<u32> {
+    let first = table.rows.first()?.run.proposal;
+    table
+        .rows
+        .iter()
+        .all(|row| row.run.proposal == first)
+        .then_some(first.0)
+}
+
+fn has_comments(table: &Table) -> bool {
+    table.rows.iter().any(|row| row.comment.is_some())
+}
+
+fn head_of_runs(table: &Table) -> String {
+    only_proposal(table).map_or("run".into(), |proposal| format!("p{proposal}"))
+}
+
+/// Some columns of the table for people; colours only where a terminal shows them.
+pub(super) fn drawn(table: &Table, columns: &[usize], colours: bool) -> Drawn {
+    let with_comment = has_comments(table);
+    let one_proposal = only_proposal(table).is_some();
     let mut drawn = Drawn::new();
     drawn
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    let mut head = vec!["run".to_owned()];
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut head = vec![head_of_runs(table)];
     head.extend(with_comment.then(|| "Comment".to_owned()));
-    head.extend(used.iter().map(|at| table.columns[*at].title.clone()));
+    head.extend(columns.iter().map(|at| fitted(&table.columns[*at].title)));
     drawn.set_header(head);
     for row in &table.rows {
-        let mut cells = vec![Cell::new(row.run)];
-        cells.extend(with_comment.then(|| Cell::new(row.comment.as_deref().unwrap_or_default())));
-        cells.extend(used.iter().map(|at| cell(row.cells[*at].as_ref(), colours)));
+        let run = if one_proposal {
+            row.run.number.to_string()
+        } else {
+            row.run.to_string()
+        };
+        let mut cells = vec![Cell::new(run)];
+        cells.extend(
+            with_comment.then(|| Cell::new(fitted(row.comment.as_deref().unwrap_or_default()))),
+        );
+        cells.extend(
+            columns
+                .iter()
+                .map(|at| cell(row.cells[*at].as_ref(), colours)),
+        );
         drawn.add_row(cells);
     }
     drawn
 }
 
+/// Columns in which nothing is are left out.
 fn is_used(table: &Table, column: usize) -> bool {
     let shown = |row: &TableRow| {
         row.cells[column]
@@ -66,7 +152,7 @@ fn cell(cell: Option<&TableCell>, colours: bool) -> Cell {
     let Some(cell) = cell else {
         return Cell::new("");
     };
-    let mut drawn = Cell::new(words(cell));
+    let mut drawn = Cell::new(fitted(&words(cell)));
     if colours {
         if cell.bold {
             drawn = drawn.add_attribute(Attribute::Bold);
@@ -182,6 +268,13 @@ fn record(row: &TableRow) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_and_a_short_one_is_not() {
+        assert_eq!(fitted("short"), "short");
+        assert_eq!(fitted(&"x".repeat(100)).chars().count(), LONGEST);
+        assert_eq!(fitted("first\nsecond"), "first…");
+    }
 
     #[test]
     fn numbers_have_six_digits_that_count() {

@@ -84,7 +84,8 @@ impl Screen {
             .collect();
         let table = db.table(Some(&shown))?;
         let jobs = Ledger::open(&self.db)?.jobs()?;
-        let mut picture = drawn(&table, self.in_place);
+        let all: Vec<usize> = (0..table.columns.len()).collect();
+        let mut picture = drawn(&table, &all, self.in_place);
         picture.set_header(heads(&picture));
         for (row, entry) in picture.row_iter_mut().zip(&table.rows) {
             let of_run = jobs.iter().filter(|job| job.job.run == entry.run);
