@@ -1,6 +1,6 @@
 //! Which folder a user means by a proposal number or a path.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use runledger_context::run::Proposal;
 use runledger_listener::proposals::Proposals;
@@ -39,10 +39,14 @@ pub(crate) fn existing(proposal_or_dir: &str, config: &Config) -> Result<PathBuf
     }
 }
 
-/// The same place, independent of the working directory.
+/// The same place, independent of the working directory. Links stay as they are, unless the way leads up again (`..`).
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|e| Failure::new(format!("{} is no usable path: {e}", path.display())))
+    let leads_up = path.components().any(|part| part == Component::ParentDir);
+    let found = match leads_up {
+        true => path.canonicalize(),
+        false => std::path::absolute(path),
+    };
+    found.map_err(|e| Failure::new(format!("{} is no usable path: {e}", path.display())))
 }
 
 /// The folder at work.

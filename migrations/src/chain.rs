@@ -84,7 +84,10 @@ impl Chain {
             }
             self.take(&transaction, step)?;
             transaction.commit()?;
-            tracing::info!(version = step.version, "database upgraded: {}", step.title);
+            match start {
+                0 => tracing::debug!(version = step.version, "database made: {}", step.title),
+                _ => tracing::info!(version = step.version, "database upgraded: {}", step.title),
+            }
             taken.push(*step);
         }
         Ok(taken)

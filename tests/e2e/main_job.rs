@@ -117,6 +117,26 @@ fn a_notification_becomes_a_row_and_the_clients_are_told_in_order() {
 }
 
 #[test]
+fn the_ledger_remembers_the_job_and_its_process() {
+    let site = facility();
+    let listener = site.service(&["listen", "."]);
+    let combiner = site.service(&["combiner", "run"]);
+    for run in 1..=4 {
+        site.announce("migration_complete", run);
+    }
+    let why = explain(&site, [&listener, &combiner]);
+    let ended = || -> Option<i64> {
+        let ledger = rusqlite::Connection::open(site.db().join("ledger.sqlite")).ok()?;
+        let sql = "SELECT count(*) FROM jobs JOIN attempts USING (processing_id)
+                   WHERE state = 'finished' AND number = 1 AND exit_code = 0 AND ended_at IS NOT NULL";
+        ledger.query_row(sql, [], |row| row.get(0)).ok()
+    };
+    eventually("each of the four has one try that succeeded", &why, || {
+        ended() == Some(4)
+    });
+}
+
+#[test]
 fn proc_data_brings_the_variables_that_need_it() {
     let site = facility();
     let listener = site.service(&["listen", "."]);

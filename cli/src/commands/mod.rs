@@ -85,8 +85,25 @@ impl Site {
     }
 }
 
+/// Whether a command only prints: `runledger table | head` ends it when `head` has seen enough.
+fn only_prints(command: &Command) -> bool {
+    use Command as C;
+    matches!(
+        command,
+        C::Table(_)
+            | C::Completions { .. }
+            | C::Config(_)
+            | C::DbConfig(_)
+            | C::Listener(_)
+            | C::Proposal { .. }
+    )
+}
+
 /// Does what the command line says.
 pub(crate) fn run(arguments: Arguments) -> Result {
+    if only_prints(&arguments.command) {
+        sigpipe::reset();
+    }
     let loudness = Loudness {
         verbose: arguments.verbose,
         quiet: arguments.quiet,

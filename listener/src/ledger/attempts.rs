@@ -1,6 +1,6 @@
 //! Each try at a job: which process, where, and how it ended.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
 use super::{Ledger, now};
 use crate::Result;
@@ -37,7 +37,9 @@ impl Ledger {
     }
 
     fn try_begin(&mut self, processing_id: &str, process: &Process) -> rusqlite::Result<u32> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = transaction.query_row(
             "SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE processing_id = ?1",
             [processing_id],

@@ -1,6 +1,6 @@
 //! Messages that no broker took yet, in the order in which they were to go.
 
-use rusqlite::params;
+use rusqlite::{TransactionBehavior, params};
 
 use super::{Ledger, now};
 use crate::Result;
@@ -27,7 +27,9 @@ impl Ledger {
     }
 
     fn try_keep(&mut self, messages: &[(String, Vec<u8>)]) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (topic, payload) in messages {
             transaction.execute(
                 "INSERT INTO outbox (topic, payload, created_at) VALUES (?1, ?2, ?3)",

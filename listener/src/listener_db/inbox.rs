@@ -1,6 +1,6 @@
 //! What came in: on disk before Kafka hears that we have it.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{ListenerDb, now};
 use crate::Result;
@@ -63,7 +63,9 @@ impl ListenerDb {
     }
 
     fn try_keep(&mut self, messages: &[(&Message, Sorted)]) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (message, sorted) in messages {
             match sorted {
                 Sorted::ForUs => insert(&transaction, message)?,
@@ -166,7 +168,9 @@ impl ListenerDb {
     }
 
     fn try_replay(&mut self, id: i64) -> rusqlite::Result<bool> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let moved = transaction.execute(
             "INSERT INTO inbox (source, topic, sent_at, received_at, payload)
              SELECT source, topic, sent_at, received_at, payload FROM dead_letters WHERE id = ?1
@@ -185,7 +189,9 @@ impl ListenerDb {
     }
 
     fn try_give_up(&mut self, letter: &Letter, reason: &str) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "INSERT INTO dead_letters (source, topic, partition, \"offset\", sent_at, received_at, reason, payload)
              SELECT source, topic, -1, -1, sent_at, received_at, ?2, payload FROM inbox WHERE id = ?1
