@@ -35,7 +35,10 @@ fn two_demos_at_the_same_time_both_fill_their_tables() {
     });
     for (finished, keep) in both.into_iter().zip(&places) {
         let finished = finished.succeeded();
-        assert!(finished.stdout.contains("runledger table"), "{finished:#?}");
+        assert!(
+            finished.stdout.contains(" table ") && finished.stdout.contains(" reprocess all "),
+            "{finished:#?}"
+        );
         let db = walk(keep).expect("the demo's database is kept");
         let table = rusqlite::Connection::open(db).expect("the run table");
         let cells: i64 = table

@@ -128,7 +128,7 @@ fn the_ledger_remembers_the_job_and_its_process() {
     let ended = || -> Option<i64> {
         let ledger = rusqlite::Connection::open(site.db().join("ledger.sqlite")).ok()?;
         let sql = "SELECT count(*) FROM jobs JOIN attempts USING (processing_id)
-                   WHERE state = 'finished' AND number = 1 AND exit_code = 0 AND ended_at IS NOT NULL";
+                   WHERE state = 'finished' AND number = 1 AND exit_code = 0 AND attempts.ended_at IS NOT NULL";
         ledger.query_row(sql, [], |row| row.get(0)).ok()
     };
     eventually("each of the four has one try that succeeded", &why, || {

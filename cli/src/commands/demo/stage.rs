@@ -147,13 +147,14 @@ impl Stage {
             self.listener().display()
         );
         println!("  run files  {}\n", self.proposal_dir.display());
+        let program = program();
         println!("Look at it:");
-        println!("  runledger table {db}");
-        println!("  runledger table {db} --json");
+        println!("  {program} table {db}");
+        println!("  {program} table {db} --json");
         println!("  tail {db}/process_logs/r1-p{}.out", self.proposal.0);
         println!("Change {db}/context.py and evaluate again:");
         println!(
-            "  EXTRA_DATA_DATA_ROOT={0} XFEL_DATA_ROOT={0} AMORE_BROKER=none \\\n    runledger reprocess all --in {db} --direct",
+            "  EXTRA_DATA_DATA_ROOT={0} XFEL_DATA_ROOT={0} AMORE_BROKER=none \\\n    {program} reprocess all --in {db} --direct",
             self.data().display()
         );
     }
@@ -174,6 +175,23 @@ impl Stage {
         if let Err(why) = temporary.close() {
             eprintln!("warning: {} is left: {why}", self.root.display());
         }
+    }
+}
+
+/// How this program is called: by its name where that finds it.
+fn program() -> String {
+    let me = std::env::current_exe().unwrap_or_else(|_| "runledger".into());
+    let found = |dir: PathBuf| {
+        dir.join("runledger")
+            .canonicalize()
+            .is_ok_and(|found| found == me)
+    };
+    let on_path =
+        std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(found));
+    if on_path {
+        "runledger".into()
+    } else {
+        me.display().to_string()
     }
 }
 
