@@ -2,7 +2,6 @@
 
 mod error;
 mod journal;
-mod sharing;
 
 pub mod combiner;
 pub mod extraction;

@@ -10,7 +10,7 @@ mod pictures;
 mod results_dir;
 pub mod row;
 pub mod run_file;
-mod sharing;
+pub mod sharing;
 
 pub use database::Database;
 pub use error::{Error, Result};

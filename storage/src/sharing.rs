@@ -15,12 +15,18 @@ const FOLDER: u32 = 0o777;
 const OWNER_WRITES: u32 = 0o200;
 
 /// Lets everybody read and write a file of ours. One that its owner made read-only stays so.
-pub(crate) fn share_file(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The file is not there, or its file system refuses.
+pub fn share_file(path: &Path) -> io::Result<()> {
     widen(path, FILE)
 }
 
 /// Lets everybody use a folder of ours. One that its owner made read-only stays so.
-pub(crate) fn share_folder(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The folder is not there, or its file system refuses.
+pub fn share_folder(path: &Path) -> io::Result<()> {
     widen(path, FOLDER)
 }
 

@@ -49,7 +49,35 @@ fn two_demos_at_the_same_time_both_fill_their_tables() {
             )
             .expect("the cells");
         assert!(cells >= 40, "only {cells} cells have a value");
+        the_client_reads_everything(keep);
     }
+}
+
+/// Each result of each run, as the existing client sees it.
+fn the_client_reads_everything(keep: &Path) {
+    let db = walk(keep).expect("the demo's database is kept");
+    let out = keep.join("facts.json");
+    let mut client = Command::new(python());
+    client
+        .arg(runledger_tests::script("read_with_client.py"))
+        .args([db.parent().expect("its folder"), &out]);
+    Finished::of(&mut client).succeeded();
+    let facts = std::fs::read_to_string(out).expect("the facts");
+    let facts: serde_json::Value = serde_json::from_str(&facts).expect("JSON");
+    assert_eq!(facts["runs"].as_array().map(Vec::len), Some(5));
+    let runs = facts["results"]["900123"].as_object().expect("the runs");
+    let mut read = 0;
+    for (name, variable) in runs
+        .values()
+        .flat_map(|run| run.as_object().expect("variables"))
+    {
+        assert!(variable["read"]["type"].is_string(), "{name}: {variable:#}");
+        read += 1;
+    }
+    assert!(read >= 50, "only {read} results were read");
+    assert_eq!(runs["1"]["mean_pulse_energy"]["units"], "μJ");
+    assert_eq!(runs["3"]["injector_scan"]["read"]["type"], "DataArray");
+    assert_eq!(runs["1"]["detector_image"]["summary"]["png"], true);
 }
 
 fn walk(dir: &Path) -> Option<std::path::PathBuf> {

@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_example_is_the_defaults() {
+        let (example, problems) = settled(include_str!("../../../deploy/runledger.toml"));
+        assert_eq!(problems, Vec::<String>::new());
+        let mut defaults = Config::of(Profile::Maxwell);
+        // Depends on the machine.
+        defaults.jobs.local_limit = example.jobs.local_limit;
+        assert_eq!(
+            Table::try_from(&example).ok(),
+            Table::try_from(&defaults).ok()
+        );
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file() {
         let (config, _) = settled("[updates]\nbroker = 'there:1'\n");
         let config =

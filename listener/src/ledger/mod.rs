@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runledger_migrations::{Chain, Step, VersionPlace};
+use runledger_storage::sharing;
 use rusqlite::Connection;
 
-use crate::{Error, Result, journal, sharing};
+use crate::{Error, Result, journal};
 
 const CHAIN: Chain = Chain {
     steps: &[Step {
@@ -48,8 +49,13 @@ impl Ledger {
             path: path.clone(),
             reason,
         })?;
-        sharing::share_file(&path);
-        Ok(Self { connection, path })
+        let ledger = Self { connection, path };
+        let shared = sharing::share_file(&ledger.path);
+        shared.map_err(|reason| Error::Ledger {
+            path: ledger.path.clone(),
+            reason: reason.to_string(),
+        })?;
+        Ok(ledger)
     }
 
     /// The database's folder.

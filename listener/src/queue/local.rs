@@ -11,12 +11,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use runledger_storage::sharing;
 use tracing::{info, warn};
 
 use super::{Ended, JobState, Process, QueueManager, QueueStatus, Ticket};
 use crate::job::Job;
 use crate::ledger::{Ending, Ledger, State};
-use crate::sharing;
 use crate::{Error, Result};
 
 /// What a job inherits from a Slurm job or a desktop by mistake, and must not.
@@ -287,14 +287,15 @@ pub(super) fn ending(status: ExitStatus) -> Ending {
 pub(crate) fn open_log(job: &Job) -> Result<std::fs::File> {
     let path = job.log();
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| log_error(job, &e))?;
-    sharing::share_folder(folder);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| sharing::share_folder(folder))
+        .map_err(|e| log_error(job, &e))?;
     let log = std::fs::File::options()
         .create(true)
         .append(true)
         .open(&path);
     let log = log.map_err(|e| log_error(job, &e))?;
-    sharing::share_file(&path);
+    sharing::share_file(&path).map_err(|e| log_error(job, &e))?;
     Ok(log)
 }
 
