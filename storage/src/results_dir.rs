@@ -45,6 +45,21 @@ pub(crate) fn settle(draft: &Path, place: &Path) -> Result<()> {
     })
 }
 
+/// As [`settle`], but never in the place of a file that another program put there meanwhile.
+pub(crate) fn settle_new(draft: &Path, place: &Path) -> Result<()> {
+    let lasting = || -> io::Result<()> {
+        File::open(draft)?.sync_all()?;
+        sharing::share_file(draft)?;
+        fs::hard_link(draft, place)?;
+        fs::remove_file(draft)?;
+        sync_folder_of(place)
+    };
+    lasting().map_err(|source| Error::File {
+        path: place.into(),
+        source,
+    })
+}
+
 /// Makes what was made, renamed or removed in a file's folder last.
 pub(crate) fn sync_folder_of(file: &Path) -> io::Result<()> {
     File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()

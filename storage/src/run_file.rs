@@ -85,7 +85,9 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
     let draft =
         results_dir::path(database_dir).join(format!(".{}.composing", results_dir::stem(run)));
     let mut sources = Vec::new();
-    if place.is_file() {
+    let is_new = !place.is_file();
+    if !is_new {
+        // Open until the end: DAMNIT's combiner, which writes in place, cannot begin meanwhile.
         sources.push(Source::open(&place)?);
     }
     for fragment in fragments {
@@ -96,7 +98,10 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
         let _ = fs::remove_file(&draft);
         return Err(Error::results(&path, reason));
     }
-    results_dir::settle(&draft, &place)
+    match is_new {
+        true => results_dir::settle_new(&draft, &place),
+        false => results_dir::settle(&draft, &place),
+    }
 }
 
 /// A file that results are taken from.

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::hdf5::{self, Attribute, Content, words};
 use crate::row::{CellValue, Row};
 
+/// The class of error in the cell of a variable whose summary the table cannot show.
+const UNREADABLE: &str = "SummaryError";
+
 /// What a fragment brings to the table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Summaries {
@@ -40,7 +43,7 @@ fn read(path: &Path) -> hdf5::Outcome<Summaries> {
         if errors.contains(&name) {
             continue;
         }
-        let row = summary(&file, &name)?;
+        let row = summary(&file, &name).unwrap_or_else(|reason| failed(UNREADABLE, &reason));
         match (name.as_str(), &row.value) {
             ("start_time", CellValue::Real(seconds)) => found.start_time = Some(*seconds),
             ("start_time", _) => {}
@@ -48,7 +51,7 @@ fn read(path: &Path) -> hdf5::Outcome<Summaries> {
         }
     }
     for name in errors {
-        let row = failure(&file, &name)?;
+        let row = failure(&file, &name).unwrap_or_else(|reason| failed(UNREADABLE, &reason));
         found.rows.push((name, row));
     }
     Ok(found)
@@ -99,7 +102,7 @@ fn summary(file: &File, name: &str) -> hdf5::Outcome<Row> {
     row.attributes = (!attributes.is_empty()).then_some(attributes);
     let (value, kind) = match hdf5::content(&dataset) {
         Ok(content) => cell_value(content),
-        Err(reason) => return Ok(failed("SummaryError", &reason)),
+        Err(reason) => return Ok(failed(UNREADABLE, &reason)),
     };
     row.value = value;
     row.summary_type = row.summary_type.or_else(|| kind.map(str::to_owned));
@@ -125,6 +128,7 @@ fn json(value: Attribute) -> Value {
         Attribute::Text(text) => text.into(),
         Attribute::Bool(yes) => yes.into(),
         Attribute::Number(number) => number.into(),
+        Attribute::Whole(number) => number.into(),
         Attribute::Numbers(numbers) => numbers.into(),
     }
 }

@@ -39,7 +39,7 @@ impl FragmentWriter {
         results_dir::made(database_dir)?;
         let path = writing_path(database_dir, run, token);
         let begin = || -> hdf5::Outcome<File> {
-            let file = File::create(&path).map_err(words)?;
+            let file = hdf5::create(&path)?;
             hdf5::set_text(&file, "provenance", provenance)?;
             for group in [SUMMARIES, PREVIEWS, ERRORS] {
                 file.create_group(group).map_err(words)?;
@@ -70,6 +70,8 @@ impl FragmentWriter {
     /// [`Error::NotStorable`]: HDF5 cannot hold it; nothing of the variable is in the file then.
     /// [`Error::Results`]: the file cannot be written any more.
     pub fn save(&mut self, name: &str, outcome: &Outcome) -> Result<()> {
+        // Saved again, it is new.
+        self.forget(name);
         let saved = match outcome {
             Outcome::Cell(cell) => self.save_cell(name, cell),
             Outcome::Failed(failure) => save_failure(&self.file, name, failure),
@@ -114,9 +116,25 @@ impl FragmentWriter {
             self.save_preview(name, preview)?;
         }
         match &cell.summary {
-            Some(summary) => save_summary(&self.file, name, summary, cell),
+            Some(summary) => self.save_summary(name, summary, cell),
             None => Ok(()),
         }
+    }
+
+    /// A summary that HDF5 cannot hold costs itself only: a text takes its place.
+    fn save_summary(&self, name: &str, summary: &Summary, cell: &Cell) -> hdf5::Outcome {
+        let Err(reason) = save_summary(&self.file, name, summary, cell) else {
+            return Ok(());
+        };
+        if is_about_the_disk(&reason) {
+            return Err(reason);
+        }
+        tracing::warn!("no summary of {name} could be stored: {reason}");
+        let group = self.file.group(SUMMARIES).map_err(words)?;
+        if group.link_exists(name) {
+            group.unlink(name).map_err(words)?;
+        }
+        hdf5::write_text(&group, name, "<summary error>")
     }
 
     fn save_data(&mut self, name: &str, data: &Data) -> hdf5::Outcome {
@@ -204,7 +222,7 @@ fn ready_path(writing: &Path) -> PathBuf {
 /// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read.
 pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
     let failed = |reason: String| Error::results(writing, reason);
-    let file = File::open_rw(writing).map_err(|error| failed(words(error)))?;
+    let file = hdf5::reopen(writing).map_err(failed)?;
     for (name, failure) in failures {
         save_failure(&file, name, failure).map_err(failed)?;
     }
@@ -249,7 +267,8 @@ fn save_summary(file: &File, name: &str, summary: &Summary, cell: &Cell) -> hdf5
         ("units", cell.units.as_deref()),
     ] {
         if let Some(text) = text {
-            hdf5::set_text(&dataset, attribute, text)?;
+            // Shown, never compared: a NUL in it may go.
+            hdf5::set_text(&dataset, attribute, &text.replace('\0', ""))?;
         }
     }
     if let Some(spread) = cell.spread_of.as_ref().and_then(pictures::spread) {

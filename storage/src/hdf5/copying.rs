@@ -9,6 +9,7 @@ use hdf5_metno::plist::ObjectCopy;
 use hdf5_metno::{Dataset, File, Group, Location, LocationType};
 use hdf5_metno_sys::h5a::{H5Aget_space, H5Aget_storage_size, H5Aget_type, H5Aopen, H5Aread};
 use hdf5_metno_sys::h5i::{H5Iget_name, hid_t};
+use hdf5_metno_sys::h5l::{H5L_info2_t, H5L_type_t, H5Lcopy, H5Lget_info2};
 use hdf5_metno_sys::h5p::H5P_DEFAULT;
 use hdf5_metno_sys::h5r::{H5R_type_t, H5Rdereference};
 use hdf5_metno_sys::h5s::H5Sget_simple_extent_npoints;
@@ -33,7 +34,7 @@ pub(crate) struct Composer {
 impl Composer {
     /// A new, empty file.
     pub(crate) fn create(path: &Path) -> Outcome<Self> {
-        let file = File::create(path).map_err(words)?;
+        let file = super::create(path)?;
         Ok(Self {
             file,
             next_dimension: 0,
@@ -64,6 +65,9 @@ impl Composer {
     }
 
     fn take_object(&mut self, from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
+        if !is_hard_link(from, path)? {
+            return copy_link(from, to, path, name);
+        }
         if from.loc_type_by_name(path).map_err(words)? != LocationType::Group {
             return copy(from, to, path, name, &ObjectCopy::try_new().map_err(words)?);
         }
@@ -85,7 +89,9 @@ impl Composer {
             .map_err(words)?;
         let mut uses = Uses::new();
         for name in from.member_names().map_err(words)? {
-            if from.loc_type_by_name(&name).map_err(words)? != LocationType::Dataset {
+            if !is_hard_link(from, &name)?
+                || from.loc_type_by_name(&name).map_err(words)? != LocationType::Dataset
+            {
                 self.take_object(from, to, &name, &name)?;
                 continue;
             }
@@ -138,14 +144,43 @@ impl OpenObject for Group {
     }
 }
 
+/// Whether anything in a group, however deep, is or has a scale.
 fn has_scales(group: &Group) -> Outcome<bool> {
-    let datasets = group.datasets().map_err(words)?;
-    Ok(datasets.iter().any(|dataset| {
-        REFERENCES
-            .iter()
-            .chain(&NUMBERS)
-            .any(|name| dataset.attr(name).is_ok())
-    }))
+    let is_marked = |dataset: &Dataset| {
+        let mut marks = REFERENCES.iter().chain(&NUMBERS);
+        marks.any(|name| dataset.attr(name).is_ok())
+    };
+    if group.datasets().map_err(words)?.iter().any(is_marked) {
+        return Ok(true);
+    }
+    for inner in group.groups().map_err(words)? {
+        if has_scales(&inner)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
+    let name = c_string(path)?;
+    let mut info = std::mem::MaybeUninit::<H5L_info2_t>::uninit();
+    call!(
+        "a link",
+        H5Lget_info2(group.id(), name.as_ptr(), info.as_mut_ptr(), H5P_DEFAULT)
+    )?;
+    // SAFETY: the call above succeeded, so it filled the structure.
+    Ok(unsafe { info.assume_init() }.type_ == H5L_type_t::H5L_TYPE_HARD)
+}
+
+/// A soft or external link as it is, whether or not there is something where it points to.
+fn copy_link(from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
+    let (old, new) = (c_string(path)?, c_string(name)?);
+    let place = H5P_DEFAULT;
+    call!(
+        "a link",
+        H5Lcopy(from.id(), old.as_ptr(), to.id(), new.as_ptr(), place, place)
+    )
+    .map(drop)
 }
 
 fn copy_attributes(from: &Location, to: &Location, shift: i32) -> Outcome {

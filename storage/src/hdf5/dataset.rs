@@ -74,6 +74,7 @@ pub(super) fn array_dataset(
     let (kind, size) = types::type_of(&array.dtype)?;
     let fill_value =
         fill_value.filter(|value| value.dtype == array.dtype && value.bytes.len() == size);
+    check_length(&array.shape, array.bytes.len(), size)?;
     let made = create(parent, path, &kind, &array.shape, size, layout, fill_value)?;
     fill(&made, &kind, &array.bytes)?;
     Ok(made)
@@ -85,6 +86,7 @@ pub(super) fn texts_dataset(
     texts: &Texts,
     layout: Layout,
 ) -> Outcome<Handle> {
+    check_length(&texts.shape, texts.texts.len(), 1)?;
     let kind = types::text()?;
     let size = size_of::<*const u8>();
     let strings = texts
@@ -108,6 +110,19 @@ pub(super) fn texts_dataset(
         )?;
     }
     Ok(made)
+}
+
+/// The library reads as many elements as the shape says, whatever there is.
+fn check_length(shape: &[usize], found: usize, element: usize) -> Outcome {
+    let wanted = shape
+        .iter()
+        .try_fold(element, |product, n| product.checked_mul(*n));
+    match wanted == Some(found) {
+        true => Ok(()),
+        false => Err(format!(
+            "{found} bytes or texts do not fill the shape {shape:?}"
+        )),
+    }
 }
 
 fn fill(dataset: &Handle, kind: &Handle, bytes: &[u8]) -> Outcome {

@@ -4,6 +4,10 @@
 // The bindings' safe part cannot write types that are known only at run time (NumPy's), nor dimension scales.
 #![allow(unsafe_code)]
 
+use std::path::Path;
+
+use hdf5_metno::{File, FileBuilder};
+
 mod attributes;
 mod copying;
 mod dataset;
@@ -23,6 +27,25 @@ pub(crate) type Outcome<T = ()> = std::result::Result<T, String>;
 
 /// The attribute by which clients know what an object was in Python.
 pub(crate) const OBJTYPE: &str = "_damnit_objtype";
+
+/// A new file that nobody else opens before it has its final name.
+///
+/// It has no lock: the library's file descriptors pass to child processes, so a lock would last as long as any
+/// process that was started meanwhile, and keep readers from the finished file.
+pub(crate) fn create(path: &Path) -> Outcome<File> {
+    unlocked().create(path).map_err(words)
+}
+
+/// Opens such a file again for writing.
+pub(crate) fn reopen(path: &Path) -> Outcome<File> {
+    unlocked().open_rw(path).map_err(words)
+}
+
+fn unlocked() -> FileBuilder {
+    let mut options = File::with_options();
+    options.with_fapl(|access| access.file_locking(false));
+    options
+}
 
 /// The library's words for a failure of its safe bindings.
 pub(crate) fn words(error: hdf5_metno::Error) -> String {

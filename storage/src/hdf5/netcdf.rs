@@ -50,16 +50,28 @@ pub(crate) fn write_netcdf(
         write_bare_dimension(&group, name, *length, numbers[name.as_str()])?;
     }
     for variable in &object.variables {
-        write_variable(&group, variable, &numbers)?;
+        write_variable(&group, &dataset_name(object, variable), variable, &numbers)?;
     }
     attach(&group, &uses(object))?;
     let used = i32::try_from(numbers.len()).map_err(|_| "too many dimensions")?;
     Ok(first + used)
 }
 
-/// A coordinate of a dimension is its scale: one-dimensional, and of the same name.
+/// A variable named like its first dimension is that dimension's scale.
 fn is_scale(variable: &NetcdfVariable) -> bool {
-    variable.dims.as_slice() == [variable.name.as_str()]
+    variable.dims.first() == Some(&variable.name)
+}
+
+/// Any other variable named like a dimension steps aside, as the NetCDF-4 library has it.
+fn dataset_name(object: &Netcdf, variable: &NetcdfVariable) -> String {
+    let is_dimension = object
+        .dimensions
+        .iter()
+        .any(|(name, _)| *name == variable.name);
+    match is_dimension && !is_scale(variable) {
+        true => format!("_nc4_non_coord_{}", variable.name),
+        false => variable.name.clone(),
+    }
 }
 
 fn has_coordinate(object: &Netcdf, dimension: &str) -> bool {
@@ -86,6 +98,7 @@ fn write_bare_dimension(group: &Group, name: &str, length: usize, number: i32) -
 
 fn write_variable(
     group: &Group,
+    path: &str,
     variable: &NetcdfVariable,
     numbers: &BTreeMap<&str, i32>,
 ) -> Outcome {
@@ -95,10 +108,8 @@ fn write_variable(
         Layout::Contiguous
     };
     let made = match &variable.values {
-        Values::Array(array) => {
-            array_dataset(group, &variable.name, array, layout, fill_value(variable))?
-        }
-        Values::Texts(texts) => texts_dataset(group, &variable.name, texts, layout)?,
+        Values::Array(array) => array_dataset(group, path, array, layout, fill_value(variable))?,
+        Values::Texts(texts) => texts_dataset(group, path, texts, layout)?,
     };
     if is_scale(variable) {
         make_scale(made.id(), &variable.name)?;
@@ -164,7 +175,7 @@ fn uses(object: &Netcdf) -> Uses {
         for (place, dimension) in (0..).zip(&variable.dims) {
             uses.entry(dimension.clone())
                 .or_default()
-                .push((variable.name.clone(), place));
+                .push((dataset_name(object, variable), place));
         }
     }
     uses
@@ -183,7 +194,9 @@ pub(super) fn attach(group: &Group, uses: &Uses) -> Outcome {
         }
     }
     for (user, by_place) in scales {
-        let entries = by_place.values().map(|scale| reference(group, scale));
+        let rank = group.dataset(user).map_err(words)?.ndim();
+        let of = |place| by_place.get(&place).map(|scale| reference(group, scale));
+        let entries = (0..).take(rank).map(|place| of(place).transpose());
         set_dimension_list(group, user, &entries.collect::<Outcome<Vec<_>>>()?)?;
     }
     Ok(())
@@ -245,14 +258,19 @@ fn set_reference_list(group: &Group, scale: &str, users: &[(hobj_ref_t, u32)]) -
     )
 }
 
-fn set_dimension_list(group: &Group, user: &str, scales: &[hobj_ref_t]) -> Outcome {
+/// `scales`: one for each dimension, if it has one.
+fn set_dimension_list(group: &Group, user: &str, scales: &[Option<hobj_ref_t>]) -> Outcome {
     let kind = Handle::of(call!("a list of scales", H5Tvlen_create(*H5T_STD_REF_OBJ)))?;
     let all: Vec<hvl_t> = scales
         .iter()
         .map(|scale| hvl_t {
-            len: 1,
+            len: scale.iter().len(),
             // Only read by the call below.
-            p: std::ptr::from_ref(scale).cast_mut().cast(),
+            p: scale
+                .as_ref()
+                .map_or(std::ptr::null(), std::ptr::from_ref)
+                .cast_mut()
+                .cast(),
         })
         .collect();
     let dataset = group.dataset(user).map_err(words)?;

@@ -38,6 +38,8 @@ pub(crate) enum Attribute {
     Numbers(Vec<serde_json::Number>),
     /// One number.
     Number(f64),
+    /// One whole number.
+    Whole(serde_json::Number),
 }
 
 #[derive(Debug, Clone, Copy, H5Type)]
@@ -76,16 +78,17 @@ fn text(from: &Container, kind: &TypeDescriptor) -> Outcome<String> {
     let read = match kind {
         TypeDescriptor::VarLenUnicode => from
             .read_scalar::<VarLenUnicode>()
-            .map(|text| text.to_string()),
+            // Python writes what it could not decode as bytes that are no UTF-8.
+            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
         TypeDescriptor::VarLenAscii => from
             .read_scalar::<VarLenAscii>()
-            .map(|text| text.to_string()),
+            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
         TypeDescriptor::FixedAscii(length) if *length <= FIXED => from
             .read_scalar::<FixedAscii<FIXED>>()
-            .map(|text| text.to_string()),
+            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
         TypeDescriptor::FixedUnicode(length) if *length <= FIXED => from
             .read_scalar::<FixedUnicode<FIXED>>()
-            .map(|text| text.to_string()),
+            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
         _ => return Err("a text longer than a table shows".into()),
     };
     read.map_err(words)
@@ -214,6 +217,14 @@ fn value(of: &Container, kind: &TypeDescriptor) -> Option<Attribute> {
             .copied()
             .map(Attribute::Bool),
         TypeDescriptor::Float(_) if of.is_scalar() => of.read_scalar().ok().map(Attribute::Number),
+        TypeDescriptor::Unsigned(_) if of.is_scalar() => of
+            .read_scalar::<u64>()
+            .ok()
+            .map(|n| Attribute::Whole(n.into())),
+        TypeDescriptor::Integer(_) if of.is_scalar() => of
+            .read_scalar::<i64>()
+            .ok()
+            .map(|n| Attribute::Whole(n.into())),
         TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
             let numbers = of.read_raw::<i64>().ok()?;
             Some(Attribute::Numbers(

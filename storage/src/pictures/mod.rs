@@ -1,6 +1,7 @@
 //! What the table draws: sparklines, thumbnails; and how far numbers spread.
 
 mod numbers;
+mod resample;
 mod spread;
 mod thumbnail;
 mod trendline;

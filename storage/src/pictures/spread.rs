@@ -1,19 +1,24 @@
 //! How far the numbers of an array spread.
 
-use runledger_context::value::Array;
+use runledger_context::value::{Array, Dtype};
 
 use super::numbers::numbers;
 
 /// |largest − smallest| in double precision, without regard to NaN; None for fewer than two elements or for
-/// what is no number. Of complex numbers, which have no order, NumPy compares real parts first: so do we.
+/// what is no number. Complex numbers have no order: NumPy compares real parts first, and so do we.
 pub(crate) fn spread(array: &Array) -> Option<f64> {
-    let all = numbers(array, |re, _| re)
+    let real = numbers(array, |re, _| re)
         .ok()
         .filter(|all| all.len() > 1)?;
-    let known = || all.iter().copied().filter(|number| !number.is_nan());
-    let (least, most) = (known().reduce(f64::min), known().reduce(f64::max));
-    Some(match (least, most) {
-        (Some(least), Some(most)) => (most - least).abs(),
+    let imaginary = match &array.dtype {
+        Dtype::Plain(word) if word.contains('c') => numbers(array, |_, im| im).ok()?,
+        _ => Vec::new(),
+    };
+    let all = (0..real.len()).map(|at| (real[at], imaginary.get(at).copied().unwrap_or(0.0)));
+    let known = || all.clone().filter(|(re, im)| !re.is_nan() && !im.is_nan());
+    let order = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+    Some(match (known().min_by(order), known().max_by(order)) {
+        (Some(least), Some(most)) => (most.0 - least.0).hypot(most.1 - least.1),
         _ => f64::NAN,
     })
 }
@@ -21,7 +26,6 @@ pub(crate) fn spread(array: &Array) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runledger_context::value::Dtype;
 
     fn of(dtype: &str, bytes: Vec<u8>) -> Option<f64> {
         let array = Array {

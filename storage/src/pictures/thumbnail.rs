@@ -4,6 +4,7 @@ use image::{ImageFormat, Rgba, RgbaImage};
 use runledger_context::value::Array;
 
 use super::numbers::numbers;
+use super::resample::resample;
 
 /// Pixels on each side.
 const SIZE: u32 = 300;
@@ -28,21 +29,61 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
         return Err("there is nothing to draw".into());
     }
     let (low, high) = limits(&values);
-    let colour = |x: u32, y: u32| {
-        let y = if upwards { SIZE - 1 - y } else { y };
-        let value = values[place(y, rows) * columns + place(x, columns)];
+    let colour = |row: usize, column: usize| {
+        let value = values[row * columns + column];
         viridis(if high > low {
             (value - low) / (high - low)
         } else {
             0.0
         })
     };
-    let picture = RgbaImage::from_fn(SIZE, SIZE, colour);
+    // NumPy's arrays and xarray's are drawn in two ways, as in Matplotlib and xarray.
+    let picture = if upwards || (is_magnified(rows) && is_magnified(columns)) {
+        picked([rows, columns], upwards, colour)
+    } else {
+        blended([rows, columns], colour)
+    };
     let mut png = std::io::Cursor::new(Vec::new());
     picture
         .write_to(&mut png, ImageFormat::Png)
         .map_err(|error| error.to_string())?;
     Ok(png.into_inner())
+}
+
+/// Each pixel shows one element.
+fn picked(
+    [rows, columns]: [usize; 2],
+    upwards: bool,
+    colour: impl Fn(usize, usize) -> Rgba<u8>,
+) -> RgbaImage {
+    RgbaImage::from_fn(SIZE, SIZE, |x, y| {
+        let y = if upwards { SIZE - 1 - y } else { y };
+        colour(place(y, rows), place(x, columns))
+    })
+}
+
+/// Each pixel shows all elements that it covers.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "means of numbers from 0 to 255"
+)]
+fn blended(shape: [usize; 2], colour: impl Fn(usize, usize) -> Rgba<u8>) -> RgbaImage {
+    let of = |row, column| {
+        let [r, g, b, _] = colour(row, column).0;
+        [r, g, b].map(f32::from)
+    };
+    let all = resample(shape, SIZE as usize, of);
+    RgbaImage::from_fn(SIZE, SIZE, |x, y| {
+        let [r, g, b] = all[(y * SIZE + x) as usize].map(|part| part.round() as u8);
+        Rgba([r, g, b, 255])
+    })
+}
+
+/// Whether elements are drawn so large that nothing is to be blended: Matplotlib's rule.
+fn is_magnified(length: usize) -> bool {
+    let size = SIZE as usize;
+    size > 3 * length || size == length || size == 2 * length
 }
 
 /// As `numpy.nan_to_num` has it.
@@ -54,9 +95,9 @@ fn finite(value: f64) -> f64 {
     }
 }
 
-/// The element under the middle of a pixel.
+/// The element under the middle of a pixel; the first of two whose border is there.
 fn place(pixel: u32, length: usize) -> usize {
-    ((2 * pixel as usize + 1) * length) / (2 * SIZE as usize)
+    ((2 * pixel as usize + 1) * length - 1) / (2 * SIZE as usize)
 }
 
 fn limits(values: &[f64]) -> (f64, f64) {
