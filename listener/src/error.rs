@@ -36,6 +36,17 @@ pub enum Error {
         /// The listener's database.
         path: PathBuf,
     },
+    /// The folder above all proposals is not there: which databases a proposal has cannot be told.
+    #[error("the data root {} is not there", .0.display())]
+    NoDataRoot(PathBuf),
+    /// A folder failed a moment ago and is not asked again yet.
+    #[error("{} is left alone for a while, it failed just now: {reason}", folder.display())]
+    Resting {
+        /// A database's folder, or the data root.
+        folder: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
     /// A queue does not take a job, or does not answer.
     #[error("the queue: {0}")]
     Queue(String),

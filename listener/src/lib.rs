@@ -2,6 +2,7 @@
 
 mod error;
 mod journal;
+mod resting;
 
 pub mod combiner;
 pub mod extraction;

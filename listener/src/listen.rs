@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use runledger_context::run::{Proposal, RunData, RunId};
 use runledger_storage::{CellValue, Database};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::job::Job;
 use crate::job_end::{self, Outcome};
@@ -20,6 +20,7 @@ use crate::plan::plan;
 use crate::proposals::Proposals;
 use crate::publisher::{Publisher, PublisherSettings};
 use crate::queue::{Ended, QueueManager};
+use crate::resting::Resting;
 use crate::settings::{DataSettings, NotificationSettings};
 use crate::updates::Update;
 use crate::{Error, Result};
@@ -29,6 +30,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How many messages are taken, and how many notifications handled, at once.
 const AT_ONCE: usize = 500;
 const LETTERS_AT_ONCE: u32 = 100;
+/// After how long the other work has its turn, whatever notifications are left.
+const ROUND: Duration = Duration::from_millis(500);
 /// How long a database may be held by another program before its notification waits for its next turn: the other
 /// proposals go on.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -63,6 +66,8 @@ pub struct Listener<Q> {
     ended: Vec<Ended>,
     /// Databases whose unfinished jobs are still to be taken over, and when to try.
     to_resume: BTreeMap<PathBuf, Instant>,
+    /// Folders that failed just now.
+    resting: Resting,
 }
 
 impl<Q: QueueManager> Listener<Q> {
@@ -87,6 +92,7 @@ impl<Q: QueueManager> Listener<Q> {
             queue,
             ended: Vec::new(),
             to_resume,
+            resting: Resting::default(),
         })
     }
 
@@ -188,8 +194,12 @@ impl<Q: QueueManager> Listener<Q> {
     /// The listener's own database refuses.
     pub fn work(&mut self) -> Result<()> {
         self.resume();
+        let begun = Instant::now();
         for letter in self.db.due(LETTERS_AT_ONCE)? {
             self.handle(&letter)?;
+            if begun.elapsed() > ROUND {
+                break;
+            }
         }
         self.tend();
         self.publisher.advance();
@@ -219,13 +229,7 @@ impl<Q: QueueManager> Listener<Q> {
         match self.start_jobs(&notification, letter) {
             Ok(()) => self.db.handled(letter),
             Err(why) => {
-                let (proposal, run) = (notification.run.proposal.0, notification.run.number.0);
-                warn!(
-                    proposal,
-                    run,
-                    "waits for its next try: {}",
-                    with_causes(&why)
-                );
+                tell_of_delay(&notification, &why);
                 self.db.postpone(letter, &with_causes(&why))
             }
         }
@@ -233,15 +237,16 @@ impl<Q: QueueManager> Listener<Q> {
 
     /// Every database gets its turn, also where another one fails; the first failure is returned.
     fn start_jobs(&mut self, notification: &Notification, letter: &Letter) -> Result<()> {
-        let usual = self.usual_database(notification.run.proposal)?;
-        let plan = plan(notification, &self.db.sites()?, usual.as_deref());
+        let usual = self.usual_database(notification.run.proposal);
+        let found = usual.as_ref().ok().and_then(Option::as_deref);
+        let plan = plan(notification, &self.db.sites()?, found);
         if let Some(site) = &plan.register {
             info!(proposal = site.proposal.0, folder = %site.database_dir.display(), "watching a new database");
             self.db.watch(site)?;
         }
-        let mut first_failure = Ok(());
+        let mut first_failure = usual.map(drop);
         for job in plan.jobs {
-            let started = self.start(job, letter);
+            let started = self.start_if_answering(job, letter);
             first_failure = first_failure.and(started);
         }
         first_failure
@@ -252,11 +257,46 @@ impl<Q: QueueManager> Listener<Q> {
         if self.db.is_static()? {
             return Ok(None);
         }
-        let folder = self
-            .proposals
-            .find(proposal)
-            .map(|folder| folder.join(USUAL));
-        Ok(folder.filter(|folder| folder.join("runs.sqlite").is_file()))
+        let Some(folder) = self.proposals.find(proposal) else {
+            return self.miss_no_root().map(|()| None);
+        };
+        let usual = folder.join(USUAL);
+        Ok(usual.join("runs.sqlite").is_file().then_some(usual))
+    }
+
+    /// A proposal that was not found has no folder only if the data root is there.
+    fn miss_no_root(&mut self) -> Result<()> {
+        let (root, now) = (self.settings.data.root.clone(), Instant::now());
+        if let Some(reason) = self.resting.reason(&root, now) {
+            let (folder, reason) = (root, reason.to_owned());
+            return Err(Error::Resting { folder, reason });
+        }
+        match self.proposals.root() {
+            Ok(_) => self.resting.answered(&root),
+            Err(why) => {
+                self.resting.failed(&root, now, why.to_string());
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+
+    /// A database that failed just now is left alone: a hundred notifications for one that is locked cost the others
+    /// no more than one does.
+    fn start_if_answering(&mut self, job: Job, letter: &Letter) -> Result<()> {
+        let folder = job.database_dir.clone();
+        if let Some(reason) = self.resting.reason(&folder, Instant::now()) {
+            let reason = reason.to_owned();
+            return Err(Error::Resting { folder, reason });
+        }
+        let started = self.start(job, letter);
+        match &started {
+            Ok(()) => self.resting.answered(&folder),
+            Err(why) => self
+                .resting
+                .failed(&folder, Instant::now(), with_causes(why)),
+        }
+        started
     }
 
     /// The run's row, the ledger's entry, the queue, the clients: in this order, so that each step can be repeated.
@@ -343,6 +383,16 @@ impl<Q: QueueManager> Listener<Q> {
         }
         self.publisher.drain(dir);
         self.queue.resume(dir)
+    }
+}
+
+/// Said once for each time that a folder fails, not for every notification that waits for it.
+fn tell_of_delay(notification: &Notification, why: &Error) {
+    let (proposal, run) = (notification.run.proposal.0, notification.run.number.0);
+    let reason = with_causes(why);
+    match why {
+        Error::Resting { .. } => debug!(proposal, run, "waits for its next try: {reason}"),
+        _ => warn!(proposal, run, "waits for its next try: {reason}"),
     }
 }
 

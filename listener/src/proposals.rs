@@ -1,11 +1,12 @@
 //! Finding a proposal's folder.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use runledger_context::run::Proposal;
 
 use crate::settings::DataSettings;
+use crate::{Error, Result};
 
 /// Finds proposals' folders; one that was found is not looked for again.
 #[derive(Debug)]
@@ -31,6 +32,19 @@ impl Proposals {
         let folder = self.search(proposal)?;
         self.found.insert(proposal, folder.clone());
         Some(folder)
+    }
+
+    /// The folder above all proposals, where it is there just now: a file system may be away for a while, and that
+    /// does not mean that it has no proposals.
+    ///
+    /// # Errors
+    /// [`Error::NoDataRoot`].
+    pub fn root(&self) -> Result<&Path> {
+        let root = self.settings.root.as_path();
+        match root.is_dir() {
+            true => Ok(root),
+            false => Err(Error::NoDataRoot(root.into())),
+        }
     }
 
     fn search(&self, proposal: Proposal) -> Option<PathBuf> {

@@ -172,8 +172,8 @@ impl ListenerDb {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let moved = transaction.execute(
-            "INSERT INTO inbox (source, topic, sent_at, received_at, payload)
-             SELECT source, topic, sent_at, received_at, payload FROM dead_letters WHERE id = ?1
+            "INSERT INTO inbox (source, topic, partition, \"offset\", sent_at, received_at, payload)
+             SELECT source, topic, partition, \"offset\", sent_at, received_at, payload FROM dead_letters WHERE id = ?1
              ON CONFLICT (source) DO UPDATE SET done_at = NULL, next_try = 0, tries = 0",
             [id],
         )?;
@@ -194,7 +194,7 @@ impl ListenerDb {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "INSERT INTO dead_letters (source, topic, partition, \"offset\", sent_at, received_at, reason, payload)
-             SELECT source, topic, -1, -1, sent_at, received_at, ?2, payload FROM inbox WHERE id = ?1
+             SELECT source, topic, partition, \"offset\", sent_at, received_at, ?2, payload FROM inbox WHERE id = ?1
              ON CONFLICT (source) DO NOTHING",
             params![letter.id, reason],
         )?;
@@ -224,10 +224,18 @@ fn seconds(ms: i64) -> Option<f64> {
 fn insert(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO inbox (source, topic, sent_at, received_at, payload) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (source) DO NOTHING",
+            "INSERT INTO inbox (source, topic, partition, \"offset\", sent_at, received_at, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (source) DO NOTHING",
         )?
-        .execute(params![message.source(), message.topic, seconds(message.timestamp), now(), message.payload])
+        .execute(params![
+            message.source(),
+            message.topic,
+            message.partition,
+            message.offset,
+            seconds(message.timestamp),
+            now(),
+            message.payload
+        ])
         .map(drop)
 }
 

@@ -32,6 +32,12 @@ const CHAIN: Chain = Chain {
             sql: include_str!("../../schema/listener/0002_inbox.sql"),
             done: None,
         },
+        Step {
+            version: 3,
+            title: "where the messages in the inbox were read",
+            sql: include_str!("../../schema/listener/0003_inbox_positions.sql"),
+            done: None,
+        },
     ],
     place: VersionPlace::OwnTable,
 };
