@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
+use runledger_context::value::Failure;
 use runledger_storage::{Database, fragment};
 use tracing::{error, info, warn};
 
@@ -52,7 +53,7 @@ pub fn settle(ended: &Ended, publisher: &mut Publisher) -> Result<Outcome> {
     }
     let why = describe(*ending);
     warn!(run = %job.run, "the job did not finish: {why}");
-    if let Some(fragment) = hand_in(job) {
+    if let Some(fragment) = hand_in(job, &why) {
         announce(job, &fragment, publisher);
     }
     write_log(job, &why);
@@ -77,18 +78,29 @@ fn describe(ending: Ending) -> String {
     }
 }
 
-/// Completes the fragment that the job was writing, if there is one.
-fn hand_in(job: &Job) -> Option<PathBuf> {
+/// Completes the fragment that the job was writing, if there is one; the variable that was running gets the reason.
+fn hand_in(job: &Job, why: &str) -> Option<PathBuf> {
     let writing = fragment::writing_path(&job.database_dir, job.run, &job.processing_id);
     if !writing.is_file() {
         return None;
     }
-    match fragment::salvage(&writing, &[]) {
+    let running: Vec<_> = fragment::running(&writing)
+        .map(|name| (name, died(why)))
+        .into_iter()
+        .collect();
+    match fragment::salvage(&writing, &running) {
         Ok(ready) => Some(ready),
         Err(why) => {
             error!(run = %job.run, "what the job had finished cannot be saved: {why}");
             None
         }
+    }
+}
+
+fn died(why: &str) -> Failure {
+    Failure {
+        class: "JobDied".into(),
+        message: format!("the job did not finish: {why} while this variable was evaluated"),
     }
 }
 

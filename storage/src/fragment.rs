@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::results_dir;
 
 pub use reading::{Summaries, summaries};
-pub use writing::{FragmentWriter, salvage, writing_path};
+pub use writing::{FragmentWriter, running, salvage, writing_path};
 
 const READY: &str = ".ready.h5";
 

@@ -115,6 +115,19 @@ fn what_was_finished_before_a_crash_is_kept_and_the_signal_is_named() {
 }
 
 #[test]
+fn a_crash_in_a_variable_that_is_never_stored_leaves_no_cell_for_it() {
+    let site = Site::quiet();
+    site.init(
+        "import os\nfrom damnit_ctx import Variable\n\n@Variable()\ndef good(run):\n    return 42\n\n\
+         @Variable(transient=True)\ndef passing(run, x: 'var#good'):\n    os._exit(5)\n",
+    );
+    site.run(&["extract", "1234", "7", "all", "--mock", "--update-vars"]);
+    assert_eq!(value(&site, "good"), Some(42.0));
+    let cells = "SELECT count(*) FROM run_variables";
+    assert_eq!(site.number(cells), Some(1.0));
+}
+
+#[test]
 fn what_was_finished_before_the_time_limit_is_kept() {
     let site = Site::quiet();
     site.init(&with_bad("while True:\n    time.sleep(1)"));
@@ -134,6 +147,11 @@ fn a_job_that_is_killed_leaves_what_it_had_finished() {
     let finished = site.run(&["reprocess", "7", "--mock", "--direct"]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
     assert_eq!(value(&site, "good"), Some(42.0), "{finished:#?}");
+    let (class, message) = error(&site, &finished);
+    assert!(
+        class == "JobDied" && message.contains("SIGKILL"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Each outcome into the fragment as soon as it is there; and why the others are missing.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -23,7 +24,12 @@ pub(super) fn record(
 ) -> Result<(PathBuf, Extracted)> {
     let writer =
         FragmentWriter::create(&job.database_dir, job.run, &job.processing_id, "context.py")?;
+    let stored = worker
+        .manifest()
+        .stored()
+        .map(|variable| variable.name.clone());
     let mut recorder = Recorder {
+        stored: stored.collect(),
         writer,
         extracted: Extracted::default(),
         trouble: None,
@@ -64,6 +70,8 @@ fn params(given: &[(String, String)]) -> Map<String, Value> {
 }
 
 struct Recorder {
+    /// The variables that may have a cell.
+    stored: BTreeSet<String>,
     writer: FragmentWriter,
     extracted: Extracted,
     /// The disk does not take any more; the first such error.
@@ -75,6 +83,9 @@ impl Recorder {
         match event {
             Event::Outcome { name, outcome, .. } => self.save(&name, &outcome),
             Event::StartTime(seconds) => self.note(|writer| writer.save_start_time(seconds)),
+            Event::Started(name) if self.stored.contains(&name) => {
+                self.note(|writer| writer.begin(&name));
+            }
             Event::Started(_) | Event::NoValue(_) => {}
         }
     }
@@ -162,7 +173,8 @@ impl Recorder {
         {
             self.fail(name, class, format!("not evaluated: {why} before its turn"));
         }
-        if let Some(name) = running {
+        // One that is never stored has no cell for the reason; the log has it.
+        if let Some(name) = running.filter(|name| self.stored.contains(name)) {
             self.fail(
                 &name,
                 class,

@@ -17,6 +17,9 @@ pub(crate) const SUMMARIES: &str = ".reduced";
 pub(crate) const PREVIEWS: &str = ".preview";
 pub(crate) const ERRORS: &str = ".errors";
 
+/// On `/` while a fragment is written: the variable that is being evaluated.
+const RUNNING: &str = "running";
+
 /// A fragment while it is written.
 pub struct FragmentWriter {
     file: File,
@@ -62,6 +65,17 @@ impl FragmentWriter {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A variable's evaluation begins: should the job be killed, this is the one that it was about.
+    ///
+    /// # Errors
+    /// [`Error::Results`]: the file cannot be written any more.
+    pub fn begin(&mut self, name: &str) -> Result<()> {
+        let noted =
+            forget_running(&self.file).and_then(|()| hdf5::set_text(&self.file, RUNNING, name));
+        noted.map_err(|reason| Error::results(&self.path, reason))?;
+        self.flush()
     }
 
     /// Saves what became of a variable; once it returns, a job that dies does not take it along.
@@ -190,6 +204,7 @@ impl FragmentWriter {
     pub fn finish(self) -> Result<PathBuf> {
         let Self { file, path, .. } = self;
         let place = ready_path(&path);
+        forget_running(&file).map_err(|reason| Error::results(&path, reason))?;
         file.flush()
             .and_then(|()| file.close())
             .map_err(|error| Error::results(&path, words(error)))?;
@@ -215,6 +230,23 @@ fn ready_path(writing: &Path) -> PathBuf {
     ))
 }
 
+fn forget_running(file: &File) -> hdf5::Outcome {
+    match file.attr(RUNNING) {
+        Ok(_) => file.delete_attr(RUNNING).map_err(words),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The variable that was being evaluated when a job died; None if it was between two, or the file cannot tell.
+pub fn running(writing: &Path) -> Option<String> {
+    let file = hdf5::reopen(writing).ok()?;
+    let known = hdf5::attributes(&file).ok()?;
+    known.into_iter().find_map(|(name, value)| match value {
+        hdf5::Attribute::Text(text) if name == RUNNING => Some(text),
+        _ => None,
+    })
+}
+
 /// Completes the fragment of a job that died while it was written, with errors for what it did not finish.
 /// Returns where it is then.
 ///
@@ -226,6 +258,7 @@ pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf
     for (name, failure) in failures {
         save_failure(&file, name, failure).map_err(failed)?;
     }
+    forget_running(&file).map_err(failed)?;
     file.close().map_err(|error| failed(words(error)))?;
     let place = ready_path(writing);
     results_dir::settle(writing, &place)?;
