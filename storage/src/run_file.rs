@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,8 @@ pub fn lock(database_dir: &Path, run: RunId) -> Result<Lock> {
         .create(true)
         .truncate(false)
         .write(true)
+        // Everybody may write into the folder: a link there could lead to any file of ours.
+        .custom_flags(libc::O_NOFOLLOW)
         .open(&path)
         .map_err(failed)?;
     sharing::share_file(&path).map_err(failed)?;

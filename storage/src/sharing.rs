@@ -3,7 +3,7 @@
 //! Modes are set on what was made, so that the process's umask, which other threads share, stays as it is.
 //! What belongs to somebody else stays as that somebody left it.
 
-use std::fs::{Permissions, metadata, set_permissions};
+use std::fs::{Permissions, set_permissions, symlink_metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -31,10 +31,11 @@ pub fn share_folder(path: &Path) -> io::Result<()> {
 }
 
 fn widen(path: &Path, wanted: u32) -> io::Result<()> {
-    let found = metadata(path)?;
+    // A link could lead to a file that was never meant to be shared.
+    let found = symlink_metadata(path)?;
     let mode = found.mode() & 0o7777;
     let ours = found.uid() == nix::unistd::geteuid().as_raw();
-    if !ours || mode & OWNER_WRITES == 0 || mode & wanted == wanted {
+    if !ours || found.is_symlink() || mode & OWNER_WRITES == 0 || mode & wanted == wanted {
         return Ok(());
     }
     set_permissions(path, Permissions::from_mode(mode | wanted))

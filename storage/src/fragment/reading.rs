@@ -78,9 +78,7 @@ fn members(file: &File, group: &str) -> hdf5::Outcome<Vec<String>> {
 }
 
 fn summary(file: &File, name: &str) -> hdf5::Outcome<Row> {
-    let dataset = file
-        .dataset(&format!("{SUMMARIES}/{name}"))
-        .map_err(words)?;
+    let dataset = hdf5::own_dataset(file, SUMMARIES, name)?;
     let mut row = Row {
         summary_method: Some(String::new()),
         ..Row::default()
@@ -134,7 +132,7 @@ fn json(value: Attribute) -> Value {
 }
 
 fn failure(file: &File, name: &str) -> hdf5::Outcome<Row> {
-    let dataset = file.dataset(&format!("{ERRORS}/{name}")).map_err(words)?;
+    let dataset = hdf5::own_dataset(file, ERRORS, name)?;
     let message = match hdf5::content(&dataset) {
         Ok(Content::Text(text)) => text,
         _ => String::new(),

@@ -161,7 +161,7 @@ fn has_scales(group: &Group) -> Outcome<bool> {
     Ok(false)
 }
 
-fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
+pub(super) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
     let name = c_string(path)?;
     let mut info = std::mem::MaybeUninit::<H5L_info2_t>::uninit();
     call!(

@@ -11,6 +11,7 @@ use hdf5_metno::{File, FileBuilder};
 mod attributes;
 mod copying;
 mod dataset;
+mod enclosed;
 mod handle;
 mod netcdf;
 mod reading;
@@ -19,6 +20,7 @@ mod types;
 pub(crate) use attributes::{set_array, set_bool, set_f64, set_text};
 pub(crate) use copying::Composer;
 pub(crate) use dataset::{write_array, write_bytes, write_text, write_texts};
+pub(crate) use enclosed::own_dataset;
 pub(crate) use netcdf::write_netcdf;
 pub(crate) use reading::{Attribute, Content, attributes, content};
 
@@ -31,9 +33,13 @@ pub(crate) const OBJTYPE: &str = "_damnit_objtype";
 /// A new file that nobody else opens before it has its final name.
 ///
 /// It has no lock: the library's file descriptors pass to child processes, so a lock would last as long as any
-/// process that was started meanwhile, and keep readers from the finished file.
+/// process that was started meanwhile, and keep readers from the finished file. What an earlier one left at `path`
+/// goes; a link there, which may lead out of the folder, is not followed.
 pub(crate) fn create(path: &Path) -> Outcome<File> {
-    unlocked().create(path).map_err(words)
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
+        _ => unlocked().create_excl(path).map_err(words),
+    }
 }
 
 /// Opens such a file again for writing.
