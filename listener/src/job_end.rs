@@ -1,5 +1,6 @@
 //! What is left to do when a job's process has ended and did not say how the job went.
 
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -53,10 +54,11 @@ pub fn settle(ended: &Ended, publisher: &mut Publisher) -> Result<Outcome> {
     }
     let why = describe(*ending);
     warn!(run = %job.run, "the job did not finish: {why}");
-    if let Some(fragment) = hand_in(job, &why) {
-        announce(job, &fragment, publisher);
+    let kept = hand_in(job, &why);
+    if let Kept::Fragment(fragment) = &kept {
+        announce(job, fragment, publisher);
     }
-    write_log(job, &why);
+    write_log(job, &format!("The job did not finish: {why}. {kept}\n"));
     publish_end(job, publisher);
     let state = if *ending == Ending::Unseen {
         State::Lost
@@ -78,21 +80,41 @@ fn describe(ending: Ending) -> String {
     }
 }
 
+/// What is kept of a job that did not finish.
+enum Kept {
+    /// It was not writing a fragment: it had not begun, or had completed it.
+    NothingOpen,
+    /// What it had finished.
+    Fragment(PathBuf),
+    /// It died in the middle of a write, for this reason its file is of no use.
+    Unreadable(String),
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingOpen => write!(f, "It left nothing half-done."),
+            Self::Fragment(_) => write!(f, "What it had finished is kept."),
+            Self::Unreadable(why) => write!(f, "What it had finished cannot be read: {why}"),
+        }
+    }
+}
+
 /// Completes the fragment that the job was writing, if there is one; the variable that was running gets the reason.
-fn hand_in(job: &Job, why: &str) -> Option<PathBuf> {
+fn hand_in(job: &Job, why: &str) -> Kept {
     let writing = fragment::writing_path(&job.database_dir, job.run, &job.processing_id);
     if !writing.is_file() {
-        return None;
+        return Kept::NothingOpen;
     }
     let running: Vec<_> = fragment::running(&writing)
         .map(|name| (name, died(why)))
         .into_iter()
         .collect();
     match fragment::salvage(&writing, &running) {
-        Ok(ready) => Some(ready),
+        Ok(ready) => Kept::Fragment(ready),
         Err(why) => {
-            error!(run = %job.run, "what the job had finished cannot be saved: {why}");
-            None
+            error!(run = %job.run, "what the job had finished cannot be read: {why}");
+            Kept::Unreadable(why.to_string())
         }
     }
 }
@@ -122,8 +144,7 @@ fn publish_end(job: &Job, publisher: &mut Publisher) {
     }
 }
 
-fn write_log(job: &Job, why: &str) {
-    let line = format!("The job did not finish: {why}. What it had finished is kept.\n");
+fn write_log(job: &Job, line: &str) {
     let written = open_log(job).map(|mut log| log.write_all(line.as_bytes()));
     if !matches!(written, Ok(Ok(()))) {
         warn!(run = %job.run, log = %job.log().display(), "the log cannot be written");

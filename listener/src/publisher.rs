@@ -75,12 +75,39 @@ impl Publisher {
 
     /// Sends a message about a database. It is under way then, or in the database's outbox.
     pub fn publish(&mut self, database_dir: &Path, topic: &str, update: &Update) {
-        self.send(Letter {
+        let letter = Letter {
             database_dir: database_dir.to_path_buf(),
             topic: topic.to_owned(),
             payload: update.payload(),
             waiting: None,
-        });
+        };
+        if self.held.contains_key(database_dir) {
+            // Behind what waits already.
+            self.keep(vec![letter]);
+        } else {
+            self.send(letter);
+        }
+    }
+
+    /// Sends a message that nobody would send again: it is on disk before this returns, and goes from there when
+    /// a broker has it. For one database use either this or [`publish`](Self::publish): each keeps its own order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`]: it is not on disk, and was not sent.
+    pub fn publish_lasting(
+        &mut self,
+        database_dir: &Path,
+        topic: &str,
+        update: &Update,
+    ) -> Result<()> {
+        if self.is_enabled() {
+            let message = (topic.to_owned(), update.payload());
+            Ledger::open(database_dir)?.keep_messages(&[message])?;
+            if !self.held.contains_key(database_dir) {
+                self.drain(database_dir);
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, letter: Letter) {
@@ -157,7 +184,8 @@ impl Publisher {
         let Some(producer) = &self.producer else {
             return;
         };
-        let mut failed = Vec::new();
+        let mut failed: BTreeMap<u64, Letter> = BTreeMap::new();
+        let mut delivered: BTreeMap<PathBuf, Vec<i64>> = BTreeMap::new();
         for Delivery { token, result } in producer.deliveries() {
             let Some(letter) = self.under_way.remove(&token) else {
                 continue;
@@ -165,23 +193,41 @@ impl Publisher {
             match result {
                 Ok(()) => {
                     self.delivered += 1;
-                    forget(&letter);
+                    let ids = delivered.entry(letter.database_dir).or_default();
+                    ids.extend(letter.waiting);
                 }
                 Err(reason) => {
                     debug!(topic = letter.topic, "a message waits: {reason}");
-                    failed.push(letter);
+                    failed.insert(token, letter);
                 }
             }
         }
-        self.keep(failed);
+        forget(delivered);
+        self.hold(failed);
+    }
+
+    /// What follows a message that was not delivered is sent once more behind it, even if it should arrive now:
+    /// what is heard last is true.
+    fn hold(&mut self, mut failed: BTreeMap<u64, Letter>) {
+        let stuck: BTreeSet<PathBuf> = failed
+            .values()
+            .map(|letter| letter.database_dir.clone())
+            .collect();
+        let (followers, others) = std::mem::take(&mut self.under_way)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, letter)| stuck.contains(&letter.database_dir));
+        self.under_way = others;
+        failed.extend(followers);
+        self.keep(failed.into_values().collect());
     }
 
     /// Puts messages into their databases' outboxes, in order; those that come from there are there still.
     fn keep(&mut self, letters: Vec<Letter>) {
         let mut by_database: BTreeMap<PathBuf, Vec<(String, Vec<u8>)>> = BTreeMap::new();
         for letter in letters {
-            self.held
-                .insert(letter.database_dir.clone(), Instant::now() + AGAIN);
+            // Not later for what comes meanwhile.
+            let when = Instant::now() + AGAIN;
+            self.held.entry(letter.database_dir.clone()).or_insert(when);
             let new = by_database.entry(letter.database_dir).or_default();
             if letter.waiting.is_none() {
                 new.push((letter.topic, letter.payload));
@@ -202,7 +248,7 @@ impl Publisher {
     }
 
     /// Waits until all is delivered, at most for `patience` and much less where no broker answers; what is
-    /// left then waits in the outboxes. Returns how many that are.
+    /// left then waits in the outboxes. Returns how many databases have such messages.
     pub fn close(mut self, patience: Duration) -> usize {
         let Some(producer) = &self.producer else {
             return 0;
@@ -223,12 +269,13 @@ impl Publisher {
     }
 }
 
-/// A delivered message need not wait any more. Where that cannot be written down, it is sent twice.
-fn forget(letter: &Letter) {
-    let Some(id) = letter.waiting else { return };
-    let done = Ledger::open(&letter.database_dir).and_then(|ledger| ledger.message_delivered(id));
-    if let Err(error) = done {
-        warn!("a message will be sent twice: {error}");
+/// Delivered messages need not wait any more. Where that cannot be written down, they are sent twice.
+fn forget(delivered: BTreeMap<PathBuf, Vec<i64>>) {
+    for (dir, ids) in delivered.iter().filter(|(_, ids)| !ids.is_empty()) {
+        let done = Ledger::open(dir).and_then(|mut ledger| ledger.messages_delivered(ids));
+        if let Err(error) = done {
+            warn!("messages will be sent twice: {error}");
+        }
     }
 }
 

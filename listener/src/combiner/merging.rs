@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runledger_context::run::RunId;
@@ -41,6 +42,16 @@ pub fn combine_folder(
     patience: Duration,
     publisher: &mut Publisher,
 ) -> Result<Combined> {
+    combine_until(&AtomicBool::new(false), database_dir, patience, publisher)
+}
+
+/// As [`combine_folder`]; when `stop` is raised, the runs that are left wait for the next time.
+pub(super) fn combine_until(
+    stop: &AtomicBool,
+    database_dir: &Path,
+    patience: Duration,
+    publisher: &mut Publisher,
+) -> Result<Combined> {
     let mut db = Database::open_with_timeout(database_dir, patience)?;
     publisher.drain(database_dir);
     let runs: BTreeSet<RunId> = fragment::ready_fragments(database_dir, None)?
@@ -49,6 +60,9 @@ pub fn combine_folder(
         .collect();
     let mut combined = Combined::default();
     for run in runs {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         if let Err(why) = merge(&mut db, run, publisher, &mut combined) {
             combined.waiting.push((run, why.to_string()));
         }
@@ -101,7 +115,7 @@ fn merge(
             warn!(%run, "{name} is not in the table: {why}");
         }
         let names = summaries.rows.iter().map(|(name, _)| name.as_str());
-        publisher.publish(&dir, &db.update_topic(), &Update::values(run, names));
+        publisher.publish_lasting(&dir, &db.update_topic(), &Update::values(run, names))?;
         fragment::remove(&fragment)?;
         combined.fragments.push(fragment.path);
     }

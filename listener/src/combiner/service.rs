@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
+use super::merge_run;
+use super::merging::combine_until;
 use super::request::{Refusal, Submission};
-use super::{combine_folder, merge_run};
 use crate::Result;
 use crate::kafka::{Consumer, ConsumerSettings};
 use crate::message::Message;
@@ -27,8 +28,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How often the known folders are looked through.
 const RESCAN: Duration = Duration::from_secs(60);
-/// How long the last messages may take when the service stops.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long the last messages, and then the group, may take when the service stops.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How the service works.
 #[derive(Debug, Clone)]
@@ -57,8 +58,8 @@ pub fn run_service(settings: CombinerSettings, stop: &AtomicBool) -> Result<()> 
     info!(folders = service.folders.len(), "the combiner is ready");
     while !stop.load(Ordering::Relaxed) {
         service.hear()?;
-        service.merge_announced();
-        service.look_around();
+        service.merge_announced(stop);
+        service.look_around(stop);
         service.publisher.advance();
     }
     service.publisher.close(FAREWELL);
@@ -142,17 +143,35 @@ impl Service {
         Ok(())
     }
 
-    /// Tries what is due, then moves the group's position behind what is done without a gap.
-    fn merge_announced(&mut self) {
+    /// Tries what is due; when `stop` is raised, the rest is heard again after the next start.
+    fn merge_announced(&mut self, stop: &AtomicBool) {
         let now = Instant::now();
+        // Folders in which something failed just now: what else is due there would wait for the same.
+        let mut stuck: BTreeSet<PathBuf> = BTreeSet::new();
         for open in &mut self.open {
-            if let Some(todo) = &mut open.todo
-                && todo.next_try <= now
-                && todo.is_done(&mut self.publisher, &mut self.merged)
-            {
-                open.todo = None;
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let Some(todo) = open.todo.as_mut().filter(|todo| todo.next_try <= now) else {
+                continue;
+            };
+            if stuck.contains(&todo.submission.database_dir) {
+                todo.next_try = Instant::now() + FIRST_RETRY;
+                continue;
+            }
+            match todo.advance(&mut self.publisher, &mut self.merged) {
+                Step::Done => open.todo = None,
+                Step::NotThere => {}
+                Step::Failed => {
+                    stuck.insert(todo.submission.database_dir.clone());
+                }
             }
         }
+        self.store_done();
+    }
+
+    /// Moves the group's position behind what is done without a gap.
+    fn store_done(&mut self) {
         let mut done = Vec::new();
         let mut blocked: BTreeSet<(String, i32)> = BTreeSet::new();
         let mut rest = VecDeque::new();
@@ -172,18 +191,21 @@ impl Service {
     }
 
     /// Fragments that nobody announced, and messages that wait.
-    fn look_around(&mut self) {
+    fn look_around(&mut self, stop: &AtomicBool) {
         if Instant::now() < self.next_scan {
             return;
         }
         for folder in self.folders.clone() {
-            self.look_into(&folder);
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            self.look_into(&folder, stop);
         }
         self.next_scan = Instant::now() + RESCAN;
     }
 
-    fn look_into(&mut self, folder: &Path) {
-        match combine_folder(folder, BUSY, &mut self.publisher) {
+    fn look_into(&mut self, folder: &Path, stop: &AtomicBool) {
+        match combine_until(stop, folder, BUSY, &mut self.publisher) {
             Ok(combined) => {
                 self.merged.add(combined.fragments);
                 let waiting: BTreeMap<_, _> = combined.waiting.into_iter().collect();
@@ -207,36 +229,60 @@ impl Todo {
         }
     }
 
-    /// Tries to merge; true when nothing is left to do.
-    fn is_done(&mut self, publisher: &mut Publisher, merged: &mut Merged) -> bool {
+    /// Tries to merge what was announced.
+    fn advance(&mut self, publisher: &mut Publisher, merged: &mut Merged) -> Step {
+        if merged.paths.contains(&self.submission.fragment) {
+            return Step::Done;
+        }
+        if !self.submission.is_there() {
+            return self.miss();
+        }
         let Submission {
-            database_dir,
-            fragment,
-            run,
+            database_dir, run, ..
         } = &self.submission;
         // The run's other fragments come along, in the order in which they were written.
-        let was_there = self.submission.is_there();
         let why = match merge_run(database_dir, *run, BUSY, publisher) {
             Ok(combined) => {
                 merged.add(combined.fragments);
-                "it cannot be seen yet".to_owned()
+                "it is there still".to_owned()
             }
             Err(why) => why.to_string(),
         };
         // Also where it was broken, and is set aside now.
-        if merged.paths.contains(fragment) || (was_there && !self.submission.is_there()) {
-            return true;
+        if !self.submission.is_there() {
+            return Step::Done;
         }
-        if !was_there && self.since.elapsed() > PATIENCE {
+        self.postpone(&why);
+        Step::Failed
+    }
+
+    fn miss(&mut self) -> Step {
+        if self.since.elapsed() > PATIENCE {
+            let Submission { fragment, run, .. } = &self.submission;
             info!(%run, "{} is not there; merged already, or found by looking later", fragment.display());
-            return true;
+            return Step::Done;
         }
+        self.postpone("it cannot be seen yet");
+        Step::NotThere
+    }
+
+    fn postpone(&mut self, why: &str) {
+        let Submission { fragment, run, .. } = &self.submission;
         debug!(%run, "{} waits: {why}", fragment.display());
         if self.wait >= LONGEST_RETRY {
             warn!(%run, "{} still waits: {why}", fragment.display());
         }
         self.next_try = Instant::now() + self.wait;
         self.wait = (self.wait * 2).min(LONGEST_RETRY);
-        false
     }
+}
+
+/// What came of a try.
+enum Step {
+    /// Nothing is left to do.
+    Done,
+    /// The fragment cannot be seen; that costs nobody any time.
+    NotThere,
+    /// It is there and cannot be merged now.
+    Failed,
 }

@@ -37,6 +37,7 @@ impl Ledger {
     }
 
     fn try_begin(&mut self, processing_id: &str, process: &Process) -> rusqlite::Result<u32> {
+        // One that reads first and writes later is refused at once where another one wrote in between.
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -60,14 +60,20 @@ impl Ledger {
         self.done(read())
     }
 
-    /// A broker has this message.
+    /// A broker has these messages.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`].
-    pub fn message_delivered(&self, id: i64) -> Result<()> {
-        let done = self
-            .connection
-            .execute("DELETE FROM outbox WHERE id = ?1", [id]);
-        self.done(done).map(drop)
+    pub fn messages_delivered(&mut self, ids: &[i64]) -> Result<()> {
+        let done = self.try_forget(ids);
+        self.done(done)
+    }
+
+    fn try_forget(&mut self, ids: &[i64]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        for id in ids {
+            transaction.execute("DELETE FROM outbox WHERE id = ?1", [id])?;
+        }
+        transaction.commit()
     }
 }

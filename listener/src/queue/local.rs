@@ -5,18 +5,22 @@
 //! in DAMNIT: each writes its own fragment.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::libc::O_NOFOLLOW;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use runledger_storage::sharing;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Ended, JobState, Process, QueueManager, QueueStatus, Ticket};
 use crate::job::Job;
-use crate::ledger::{Ending, Ledger, State};
+use crate::ledger::{Ending, Entry, Ledger, State};
 use crate::{Error, Result};
 
 /// What a job inherits from a Slurm job or a desktop by mistake, and must not.
@@ -26,6 +30,9 @@ const NOT_INHERITED: [&str; 4] = [
     "DISPLAY",
     "LD_PRELOAD",
 ];
+
+/// How soon a job that could not be started is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// How jobs are run here.
 #[derive(Debug, Clone)]
@@ -60,9 +67,15 @@ impl LocalSettings {
 /// Jobs on this machine.
 pub struct LocalQueue {
     settings: LocalSettings,
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Waiting>,
     running: Vec<Running>,
     ended: Vec<Ended>,
+}
+
+struct Waiting {
+    job: Job,
+    /// After a try that failed.
+    not_before: Option<Instant>,
 }
 
 struct Running {
@@ -92,27 +105,38 @@ impl LocalQueue {
     fn has(&self, processing_id: &str) -> bool {
         let running = self.running.iter().map(|running| &running.job);
         let ended = self.ended.iter().map(|ended| &ended.job);
-        self.waiting
-            .iter()
+        let waiting = self.waiting.iter().map(|waiting| &waiting.job);
+        waiting
             .chain(running)
             .chain(ended)
             .any(|job| job.processing_id == processing_id)
     }
 
+    /// Starts what waits, in order; a job that cannot be started keeps its place and holds no other one up.
     fn start_waiting(&mut self) {
-        while self.running.len() < self.settings.limit {
-            let Some(job) = self.waiting.pop_front() else {
-                return;
-            };
-            match start(&self.settings, &job) {
+        let now = Instant::now();
+        let mut passed = VecDeque::new();
+        while self.running.len() < self.settings.limit
+            && let Some(waiting) = self.waiting.pop_front()
+        {
+            if waiting.not_before.is_some_and(|when| when > now) {
+                passed.push_back(waiting);
+                continue;
+            }
+            match start(&self.settings, &waiting.job) {
                 Ok(running) => self.running.push(running),
-                Err(error) => {
-                    warn!(run = %job.run, "the job cannot be started, trying again: {error}");
-                    self.waiting.push_front(job);
-                    return;
-                }
+                Err(error) => passed.push_back(waiting.later(&error)),
             }
         }
+        passed.append(&mut self.waiting);
+        self.waiting = passed;
+    }
+
+    fn wait(&mut self, job: Job) {
+        self.waiting.push_back(Waiting {
+            job,
+            not_before: None,
+        });
     }
 
     fn reap(&mut self) {
@@ -146,6 +170,30 @@ impl LocalQueue {
         }
         Ok(())
     }
+
+    /// A job may have begun without anybody having written that down: it is not begun again.
+    fn watch_unnoted(&mut self, job: Job, process: Process) {
+        let attempt = begin(&job, process.pid);
+        self.running.push(Running {
+            job,
+            attempt,
+            handle: Handle::Watched(process),
+        });
+    }
+}
+
+impl Waiting {
+    fn later(self, why: &Error) -> Self {
+        let run = self.job.run;
+        match self.not_before {
+            None => warn!(%run, "the job cannot be started, trying again: {why}"),
+            Some(_) => debug!(%run, "the job still cannot be started: {why}"),
+        }
+        Self {
+            not_before: Some(Instant::now() + AGAIN),
+            ..self
+        }
+    }
 }
 
 impl QueueManager for LocalQueue {
@@ -156,21 +204,25 @@ impl QueueManager for LocalQueue {
     fn submit(&mut self, job: &Job) -> Result<Ticket> {
         if !self.has(&job.processing_id) {
             Ledger::open(&job.database_dir)?.set_state(&job.processing_id, State::Queued, None)?;
-            self.waiting.push_back(job.clone());
+            self.wait(job.clone());
         }
         Ok(Ticket(job.processing_id.clone()))
     }
 
     fn resume(&mut self, database_dir: &Path) -> Result<()> {
         let ledger = Ledger::open(database_dir)?;
-        for entry in ledger.unfinished()? {
-            if self.has(&entry.job.processing_id) {
+        let mut at_jobs = Process::at_jobs();
+        for Entry { job, state, .. } in ledger.unfinished()? {
+            if self.has(&job.processing_id) {
                 continue;
             }
-            info!(run = %entry.job.run, state = entry.state.as_str(), "taking over an unfinished job");
-            match entry.state {
-                State::Running => self.take_over(&ledger, entry.job)?,
-                _ => self.waiting.push_back(entry.job),
+            info!(run = %job.run, state = state.as_str(), "taking over an unfinished job");
+            let last = ledger.last_attempt(&job.processing_id)?;
+            let is_last = |process: &Process| last.as_ref().is_some_and(|l| l.process == *process);
+            match at_jobs.remove(&job.processing_id) {
+                Some(process) if !is_last(&process) => self.watch_unnoted(job, process),
+                _ if state == State::Running => self.take_over(&ledger, job)?,
+                _ => self.wait(job),
             }
         }
         Ok(())
@@ -178,7 +230,11 @@ impl QueueManager for LocalQueue {
 
     fn states(&mut self, tickets: &[Ticket]) -> Result<Vec<JobState>> {
         let state = |Ticket(id): &Ticket| {
-            if self.waiting.iter().any(|job| job.processing_id == *id) {
+            if self
+                .waiting
+                .iter()
+                .any(|waiting| waiting.job.processing_id == *id)
+            {
                 JobState::Waiting
             } else if self
                 .running
@@ -194,7 +250,8 @@ impl QueueManager for LocalQueue {
     }
 
     fn delete(&mut self, ticket: &Ticket) -> Result<()> {
-        self.waiting.retain(|job| job.processing_id != ticket.0);
+        self.waiting
+            .retain(|waiting| waiting.job.processing_id != ticket.0);
         let running = self
             .running
             .iter()
@@ -287,12 +344,16 @@ pub(super) fn ending(status: ExitStatus) -> Ending {
 pub(crate) fn open_log(job: &Job) -> Result<std::fs::File> {
     let path = job.log();
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| sharing::share_folder(folder))
-        .map_err(|e| log_error(job, &e))?;
+    // Not the folders above: a database that was removed stays so.
+    match std::fs::create_dir(folder) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(log_error(job, &e)),
+        _ => sharing::share_folder(folder).map_err(|e| log_error(job, &e))?,
+    }
+    // Everybody may write into the folder: a link there could lead to any file of ours.
     let log = std::fs::File::options()
         .create(true)
         .append(true)
+        .custom_flags(O_NOFOLLOW)
         .open(&path);
     let log = log.map_err(|e| log_error(job, &e))?;
     sharing::share_file(&path).map_err(|e| log_error(job, &e))?;

@@ -1,5 +1,7 @@
 //! A process that can be recognised later, even if its number has been given to another one since.
 
+use std::collections::BTreeMap;
+
 use super::host_name;
 
 /// A process on a host.
@@ -23,6 +25,14 @@ impl Process {
         }
     }
 
+    /// The processes of this host that do jobs, by the jobs' identities; their command lines tell.
+    pub fn at_jobs() -> BTreeMap<String, Self> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let jobs = pids.filter_map(|pid| Some((job_of(pid)?, Self::here(pid))));
+        jobs.filter(|(_, process)| process.started > 0).collect()
+    }
+
     /// Whether it is on this host, so that something can be said about it.
     pub fn is_here(&self) -> bool {
         self.host == host_name()
@@ -32,6 +42,14 @@ impl Process {
     pub fn is_alive(&self) -> bool {
         started(self.pid) == Some(self.started)
     }
+}
+
+/// The job that a process was given to do, if any.
+fn job_of(pid: u32) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut arguments = line.split(|byte| *byte == 0);
+    arguments.find(|argument| *argument == b"--processing-id")?;
+    String::from_utf8(arguments.next()?.to_vec()).ok()
 }
 
 fn started(pid: u32) -> Option<i64> {
