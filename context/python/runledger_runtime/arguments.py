@@ -32,7 +32,7 @@ class _Absent(Exception):
 class Arguments:
     """What a job knows: the run, the parameters, and the results so far."""
 
-    def __init__(self, context, request, run, results):
+    def __init__(self, request, run, results):
         self._selected = dict.fromkeys(request["names"])
         self._parameters = request["params"]
         self._results = results

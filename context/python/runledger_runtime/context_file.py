@@ -4,9 +4,8 @@ import sys
 import traceback
 import types
 
-from . import declaration
+from . import collection, declaration
 from .failures import message_of
-from .variable import Variable
 
 RUNTIME = os.path.dirname(os.path.abspath(__file__))
 
@@ -33,8 +32,7 @@ class ContextFile:
 def load(path):
     """Executes the file at `path` and checks its variables; raises `Invalid`."""
     try:
-        found = _execute(path)
-        return ContextFile({value.name: value for value in found if _is_declared(value)})
+        return ContextFile(collection.variables(_execute(path)))
     except Invalid:
         raise
     except BaseException as error:
@@ -42,7 +40,7 @@ def load(path):
 
 
 def _execute(path):
-    """The values of the file's names, in the order of their definition."""
+    """The file's names and their values, in the order of their definition."""
     with open(path, "rb") as file:
         code = compile(file.read(), path, "exec", dont_inherit=True)
     name = os.path.splitext(os.path.basename(path))[0]
@@ -51,11 +49,7 @@ def _execute(path):
     module.__file__ = path
     sys.modules[name] = module
     exec(code, vars(module))
-    return list(vars(module).values())
-
-
-def _is_declared(value):
-    return isinstance(value, Variable) and value.func is not None
+    return dict(vars(module))
 
 
 def _as_problem(error, path):

@@ -1,86 +1,66 @@
-"""Evaluates the selected variables of one run, one after the other, and says what became of each."""
-import sys
+"""Evaluates variables of one run, one after the other; what became of each is a value."""
 import time
 
 from . import failures
 from .arguments import Arguments, MissingDependencies, MissingParameters
 from .cell import Cell
-from .context_file import own_traceback
-from .encoding import encode_cell
-from .failures import Skip
-from .log import log
+
+
+class Outcome:
+    """What became of one variable.
+
+    One of these, or none where there is nothing: `cell`; `held`, the object of a transient variable;
+    `error`, an exception; `lacking`, the names of parameters that the job does not have.
+    """
+
+    def __init__(self, variable, seconds, cell=None, held=None, error=None, lacking=()):
+        self.variable = variable
+        self.seconds = seconds
+        self.cell = cell
+        self.held = held
+        self.error = error
+        self.lacking = lacking
 
 
 class Evaluation:
-    """The results and errors so far; `channel` is told each of them at once."""
+    """The results and errors of one run so far.
 
-    def __init__(self, context, request, run, start_time, channel):
-        self._variables = context.variables
-        self._channel = channel
-        self._errors = {}
-        self._results = {"start_time": start_time}
-        self._arguments = Arguments(context, request, run, self._results)
+    `variables` maps names to Variables. `request` has `names` (the selected ones), `proposal`, `run` and
+    `params`.
+    """
+
+    def __init__(self, variables, request, run, start_time):
+        self._variables = variables
         self._run = run
+        self.results = {"start_time": start_time}
+        self.errors = {}
+        self._arguments = Arguments(request, run, self.results)
 
-    def evaluate(self, name):
-        """Evaluates one variable, whose dependencies have had their turn."""
-        self._channel.send("start", name=name)
+    def attempt(self, name):
+        """The outcome of a variable whose dependencies have had their turn; remembers nothing."""
+        variable = self._variables[name]
         began = time.perf_counter()
         try:
-            answer, buffers = self._attempt(self._variables[name])
-            log.info("Computed %s in %.03f s", name, time.perf_counter() - began)
+            found = self._call(variable)
         except MissingParameters as missing:
-            log.warning("Skipped %s: no value for the parameters %s", name, ", ".join(missing.names))
-            answer, buffers = {"message": "no-value"}, None
+            found = {"lacking": missing.names}
         except MissingDependencies as missing:
-            answer, buffers = self._failed(name, failures.missing(missing.names, self._errors)), None
+            found = {"error": failures.missing(missing.names, self.errors)}
         except BaseException as error:
-            answer, buffers = self._failed(name, error), None
-        flush()
-        seconds = time.perf_counter() - began
-        self._channel.send(**answer, buffers=buffers, name=name, seconds=seconds)
+            found = {"error": error}
+        return Outcome(variable, time.perf_counter() - began, **found)
 
-    def _attempt(self, variable):
-        """The message about a variable that did not raise, and its buffers."""
-        arguments = self._arguments.of(variable)
-        returned = variable.func(self._run, **arguments)
-        self._channel.leave_if_forked()
-        # What the function printed comes before what is logged about it.
-        flush()
+    def remember(self, outcome):
+        """Lets later variables see an outcome."""
+        name = outcome.variable.name
+        value = outcome.held if outcome.cell is None else outcome.cell.data
+        if outcome.error is not None:
+            self.errors[name] = outcome.error
+        elif value is not None:
+            self.results[name] = value
+
+    def _call(self, variable):
+        returned = variable.func(self._run, **self._arguments.of(variable))
         if variable.transient:
-            self._remember(variable.name, returned.data if isinstance(returned, Cell) else returned)
-            return {"message": "no-value"}, None
-        cell = returned if isinstance(returned, Cell) else Cell(returned)
-        encoded, buffers = encode_cell(cell, variable)
-        self._remember(variable.name, cell.data)
-        return {"message": "no-value"} if encoded is None else {"message": "result", "cell": encoded}, buffers
-
-    def _remember(self, name, data):
-        if data is not None:
-            self._results[name] = data
-
-    def _failed(self, name, error):
-        """Notes and logs an exception; the message about it."""
-        self._channel.leave_if_forked()
-        self._errors[name] = error
-        flush()
-        if isinstance(error, (Skip, failures.DependencyError)):
-            log.warning("Skipped %s: %s", name, failures.message_of(error))
-        else:
-            log.error("Could not get data for %s\n%s", name, own_traceback(error).rstrip())
-        if self._variables[name].transient:
-            return {"message": "no-value"}
-        return {
-            "message": "failed",
-            "class": failures.storable_text(type(error).__name__),
-            "text": failures.storable_text(failures.message_of(error)),
-        }
-
-
-def flush():
-    """Empties Python's buffers into the log, as far as the users' code has left them open."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
+            return {"held": returned.data if isinstance(returned, Cell) else returned}
+        return {"cell": returned if isinstance(returned, Cell) else Cell(returned)}

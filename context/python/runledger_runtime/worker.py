@@ -5,8 +5,9 @@ import os
 
 from . import context_file, failures, import_names, opening
 from .channel import Channel
-from .evaluation import Evaluation, flush
+from .evaluation import Evaluation
 from .log import log, start as start_log
+from .reporting import flush, report
 
 
 def serve(fd, greeting):
@@ -86,9 +87,9 @@ def _answer(channel, context, request):
     for name in request["names"]:
         if name not in names:
             channel.send("no-value", name=name, seconds=0.0)
-    evaluation = Evaluation(context, dict(request, names=names), run, began, channel)
+    evaluation = Evaluation(context.variables, dict(request, names=names), run, began)
     for name in names:
-        evaluation.evaluate(name)
+        report(name, evaluation, channel)
     channel.outlive_other_side()
     channel.send("finished")
 
