@@ -1,4 +1,6 @@
-"""Starts the worker: `python runledger_worker.py FD`.
+"""Starts the worker: `python runledger_worker.py FD MEMORY`.
+
+FD is the channel; MEMORY the bytes that the data of a process may take, 0 for no limit.
 
 This one file keeps to the grammar that all Pythons since 2.6 share, because an interpreter that is too
 old has to be able to say so.
@@ -10,7 +12,7 @@ import sys
 
 OLDEST = (3, 9)
 # The version of the messages that `channel.py` carries; the other side compares it with its own.
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 def greeting(**more):
@@ -24,10 +26,13 @@ def say(fd, **more):
 
 
 def main():
+    memory = int(sys.argv.pop())
     fd = int(sys.argv.pop())
     if sys.version_info < OLDEST:
         say(fd)
         sys.exit("Python is too old: %s" % sys.version)
+    if memory:
+        limit_memory(memory)
     try:
         import numpy
     except Exception as error:
@@ -39,6 +44,16 @@ def main():
 
     find_users_first()
     worker.serve(fd, greeting(numpy=numpy.__version__))
+
+
+def limit_memory(most):
+    # Who asks for more gets a MemoryError, which costs one variable; the system's own way is to kill.
+    import resource
+
+    hardest = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hardest != resource.RLIM_INFINITY:
+        most = min(most, hardest)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -110,6 +110,9 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// Somebody asked for the end.
+    #[error("stopped before the context file was read")]
+    Stopped,
     /// The runtime's files could not be put anywhere.
     #[error("cannot unpack the Python runtime into {folder}: {source}")]
     Unpack {

@@ -32,6 +32,7 @@ impl Selection {
     /// The names of the selected variables and of everything that they depend on, dependencies first.
     pub fn names(&self, manifest: &Manifest) -> Vec<String> {
         let picked = manifest.variables.iter().filter(|v| self.picks(v));
+        let picked = picked.map(|v| v.name.as_str());
         let wanted = with_dependencies(manifest, picked);
         let is_wanted = |name: &&String| wanted.contains(name.as_str());
         manifest.order.iter().filter(is_wanted).cloned().collect()
@@ -79,12 +80,13 @@ impl Selection {
     }
 }
 
-fn with_dependencies<'m>(
+/// `picked` and everything that they depend on.
+pub(crate) fn with_dependencies<'m>(
     manifest: &'m Manifest,
-    picked: impl Iterator<Item = &'m Declaration>,
+    picked: impl Iterator<Item = &'m str>,
 ) -> HashSet<&'m str> {
     let by_name = manifest.by_name();
-    let mut pending: Vec<&str> = picked.map(|v| v.name.as_str()).collect();
+    let mut pending: Vec<&str> = picked.collect();
     let mut found = HashSet::new();
     while let Some(name) = pending.pop() {
         if found.insert(name) {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use runledger_context::run::RunData;
 use runledger_context::selection::Selection;
 use runledger_context::value::{Data, Outcome};
-use runledger_context::worker::{End, Event};
-use support::{Folder, evaluate, in_seconds, mock_request};
+use runledger_context::worker::{Broken, Cause, End, Event};
+use support::{Folder, evaluate, mock_request, seconds};
 
 const BEFORE_AND_AFTER: &str = r#"
 import os, sys, threading, time, ctypes
@@ -130,7 +130,7 @@ fn a_child_process_left_behind_ends_with_the_job() {
         panic!("a number");
     };
     let pid = i64::from_le_bytes(pid.bytes.as_slice().try_into().unwrap());
-    let deadline = in_seconds(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while runs(pid) {
         assert!(Instant::now() < deadline, "the child {pid} still runs");
         std::thread::sleep(Duration::from_millis(10));
@@ -146,7 +146,10 @@ fn runs(pid: i64) -> bool {
 #[test]
 fn a_child_that_holds_on_does_not_hide_the_death_of_its_parent() {
     let evaluated = misbehaving("os.system('sleep 600 &'); os._exit(5)").evaluate();
-    assert!(matches!(evaluated.end, End::Died { ref how, .. } if how == "exit status 5"));
+    assert_eq!(
+        evaluated.broken().cause,
+        Cause::Died("exit status 5".into())
+    );
 }
 
 #[test]
@@ -158,12 +161,12 @@ fn a_death_names_the_culprit_and_keeps_what_was_computed() {
     ] {
         let evaluated = misbehaving(body).evaluate();
         assert!(matches!(evaluated.outcomes()["before"], Outcome::Cell(_)));
-        let expected = End::Died {
+        let expected = Broken {
+            cause: Cause::Died(how.into()),
             running: Some("culprit".into()),
-            how: how.into(),
             unfinished: vec!["after".into()],
         };
-        assert_eq!(evaluated.end, expected);
+        assert_eq!(evaluated.broken(), &expected);
     }
 }
 
@@ -173,13 +176,14 @@ fn a_function_that_never_returns_is_stopped_at_the_deadline() {
         "while True: pass",
         "import signal; signal.signal(15, lambda *_: 0); time.sleep(600)",
     ] {
-        let evaluated = misbehaving(body).evaluate_until(in_seconds(4), |_| {});
+        let evaluated = misbehaving(body).evaluate_within(&seconds(4), |_| {});
         assert!(matches!(evaluated.outcomes()["before"], Outcome::Cell(_)));
-        let expected = End::TimedOut {
+        let expected = Broken {
+            cause: Cause::JobTimeLimit(Duration::from_secs(4)),
             running: Some("culprit".into()),
             unfinished: vec!["after".into()],
         };
-        assert_eq!(evaluated.end, expected);
+        assert_eq!(evaluated.broken(), &expected);
     }
 }
 
@@ -189,7 +193,7 @@ fn a_channel_that_the_users_code_closes_ends_the_job_and_nothing_is_written_else
         misbehaving("os.closerange(3, 1024); [open('mine', 'w') for _ in range(300)]; return 1");
     let evaluated = folder.evaluate();
     assert!(
-        matches!(evaluated.end, End::Died { .. }),
+        matches!(evaluated.broken().cause, Cause::Died(_)),
         "{:?}",
         evaluated.end
     );
@@ -204,7 +208,7 @@ fn a_worker_can_be_asked_again_and_remembers_its_globals() {
     let mut worker = folder.start().unwrap();
     let names = Selection::of(RunData::All).names(worker.manifest());
     for expected in ["1", "2"] {
-        let evaluated = evaluate(&mut worker, &mock_request(names.clone()), in_seconds(60));
+        let evaluated = evaluate(&mut worker, &mock_request(names.clone()), &seconds(60));
         assert_eq!(
             evaluated.cell("count").data,
             Some(Data::Text(expected.into()))

@@ -9,7 +9,7 @@ use runledger_context::value::{
 };
 use runledger_context::worker::{End, Event};
 use runledger_context::{Error, run::RunData};
-use support::{Folder, in_seconds, mock_request};
+use support::{Folder, mock_request, seconds};
 
 /// A type, a shape and the bytes in hexadecimal.
 fn array(array: &Array) -> (Dtype, &[usize], String) {
@@ -369,7 +369,7 @@ def unasked(run, p: "param#absent"): return 1
 def asked(run, p: "param#present", h: "var#handle"): return f"{p} {h}"
 "#,
     )
-    .evaluate_until(in_seconds(60), |request| {
+    .evaluate_within(&seconds(60), |request| {
         request.params.insert("present".into(), "yes".into());
     });
     assert_eq!(
@@ -444,9 +444,7 @@ def both(run, raw: "var#raw", proc: "var#proc"): return 1
     request.opener = Some("site_opener:opened".into());
     request.run = RunId::new(7, run);
     let mut events = Vec::new();
-    let end = worker.evaluate(&request, Some(in_seconds(60)), &mut |event| {
-        events.push(event)
-    })?;
+    let end = worker.evaluate(&request, &seconds(60), &mut |event| events.push(event))?;
     Ok((end, events))
 }
 
@@ -502,7 +500,7 @@ os.environ["EXTRA_DATA_DATA_ROOT"] = os.getcwd()
     request.mock = false;
     request.run = RunId::new(7, 1);
     request.opener = Some("site_opener:open_run".into());
-    let evaluated = support::evaluate(&mut worker, &request, in_seconds(120));
+    let evaluated = support::evaluate(&mut worker, &request, &seconds(120));
     let Event::StartTime(seconds) = evaluated.events[0] else {
         panic!("the start time comes first");
     };

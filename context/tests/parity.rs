@@ -8,7 +8,7 @@ use std::process::Command;
 
 use runledger_context::value::{Array, Dtype, Outcome, Summary};
 use serde::Deserialize;
-use support::{Folder, in_seconds, python};
+use support::{Folder, python, seconds};
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 struct Said {
@@ -32,7 +32,7 @@ fn reference(context: &Path) -> Said {
 }
 
 fn ours(folder: &Folder) -> Said {
-    let evaluated = folder.evaluate_until(in_seconds(120), |request| {
+    let evaluated = folder.evaluate_within(&seconds(120), |request| {
         request.params.insert("known".into(), 5.into());
     });
     let mut said = Said::default();

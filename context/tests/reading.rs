@@ -4,9 +4,9 @@ mod support;
 
 use runledger_context::manifest::Problem;
 use runledger_context::run::RunData;
-use runledger_context::worker::Worker;
+use runledger_context::worker::{Setup, Worker};
 use runledger_context::{Error, Result};
-use support::{Folder, in_seconds, python};
+use support::{Folder, python, seconds};
 
 fn problems(folder: &Folder) -> Vec<Problem> {
     match folder.refusal() {
@@ -16,7 +16,7 @@ fn problems(folder: &Folder) -> Vec<Problem> {
 }
 
 fn start_with(folder: &Folder, fake: &str) -> Result<Worker> {
-    Worker::start(&folder.script(fake), folder.path(), Some(in_seconds(20)))
+    Worker::start(folder.setup_with(folder.script(fake)), &seconds(20))
 }
 
 #[test]
@@ -216,14 +216,19 @@ for link in range(3000):
 #[test]
 fn a_folder_without_a_context_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let why = Worker::start(&python(), folder.path(), None).unwrap_err();
+    let setup = Setup {
+        python: python(),
+        database_dir: folder.path().into(),
+        memory: None,
+    };
+    let why = Worker::start(setup, &seconds(60)).unwrap_err();
     assert!(why.to_string().ends_with("/context.py"), "{why}");
 }
 
 #[test]
 fn a_python_that_is_missing_is_named() {
     let folder = Folder::with("");
-    let why = Worker::start("/no/such/python".as_ref(), folder.path(), None).unwrap_err();
+    let why = Worker::start(folder.setup_with("/no/such/python".into()), &seconds(60)).unwrap_err();
     assert!(matches!(why, Error::NoPython { .. }));
     assert!(why.to_string().contains("/no/such/python"), "{why}");
 }
@@ -231,7 +236,7 @@ fn a_python_that_is_missing_is_named() {
 #[test]
 fn a_python_that_is_too_old_is_told_with_its_version() {
     let greeting =
-        r#"{"message": "hello", "protocol": 1, "python": "3.6.15", "pid": 1, "buffers": []}"#;
+        r#"{"message": "hello", "protocol": 2, "python": "3.6.15", "pid": 1, "buffers": []}"#;
     let fake = format!(
         r"printf '\{:o}\000\000\000%s' '{greeting}' >&3",
         greeting.len()
@@ -279,6 +284,6 @@ fn a_file_that_ends_python_or_never_ends_is_told_so() {
     let died = Folder::with_exactly("import os\nos.abort()\n").refusal();
     assert!(died.to_string().contains("signal 6 (SIGABRT)"), "{died}");
     let endless = Folder::with_exactly("while True: pass\n");
-    let why = Worker::start(&python(), endless.path(), Some(in_seconds(2))).unwrap_err();
+    let why = Worker::start(endless.setup(), &seconds(2)).unwrap_err();
     assert!(matches!(why, Error::ContextTimedOut { .. }), "{why}");
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use runledger_context::run::RunId;
-use runledger_listener::extraction;
+use runledger_listener::extraction::{self, ExtractionSettings};
 use runledger_listener::job::{Job, Request};
 use runledger_listener::queue::{host_name, user_name};
 use runledger_storage::Database;
 
-use super::Site;
+use super::{Site, stop};
 use crate::arguments::{Choice, Extract};
 use crate::failure::{Failure, Result};
 
@@ -18,12 +18,16 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
     Database::open(dir)?;
     let job = job(dir, extract);
     eprintln!("\n{}", first_line(&job));
-    let extracted = extraction::extract(&job, &site.extraction(), site.publisher()?)?;
+    let settings = ExtractionSettings {
+        stop: stop::of_job()?,
+        ..site.extraction()
+    };
+    let extracted = extraction::extract(&job, &settings, site.publisher()?)?;
     match extracted.cut_short {
         None => Ok(()),
-        Some(why) => Err(Failure::partly(format!(
-            "{why}; {} variables were finished by then and are kept",
-            extracted.computed
+        Some(cut_short) => Err(Failure::partly(format!(
+            "{}; {} variables were finished by then and are kept",
+            cut_short.why, extracted.computed
         ))),
     }
 }

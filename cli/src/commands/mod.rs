@@ -18,6 +18,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use runledger_context::worker::Stop;
 use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::LocalSettings;
@@ -58,6 +59,9 @@ impl Site {
             python: self.config.context.python.clone(),
             opener: (!opener.is_empty()).then(|| opener.clone()),
             time_limit: self.config.jobs.time_limit,
+            variable_time_limit: self.config.jobs.variable_time_limit,
+            memory: self.config.jobs.memory(),
+            stop: Stop::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! A setting in the environment (`AMORE_BROKER`, `XFEL_DATA_ROOT`, `EXTRA_DATA_DATA_ROOT`) wins over the file.
 
 mod check;
+mod memory;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use runledger_listener::settings::{DataSettings, NotificationSettings, Profile};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::problems;
+pub(crate) use memory::Memory;
 pub(crate) use read::load;
 
 /// The file's name where no other is given.
@@ -74,6 +76,26 @@ pub(crate) struct JobSettings {
     /// A job that takes longer is ended; what it has finished by then is kept.
     #[serde(with = "humantime_serde")]
     pub(crate) time_limit: Duration,
+    /// A variable that takes longer is ended, and the job goes on with the others.
+    #[serde(
+        default,
+        with = "humantime_serde",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) variable_time_limit: Option<Duration>,
+    /// What the data of each of a job's Python processes may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<Memory>,
+}
+
+impl JobSettings {
+    /// The limit for a job that runs here, in bytes: what is set, or what the queue gave to the job.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let given = || std::env::var("SLURM_MEM_PER_NODE").ok()?.parse().ok();
+        self.memory
+            .map(|Memory(bytes)| bytes)
+            .or_else(|| given().map(|mib: u64| mib << 20))
+    }
 }
 
 impl Config {
@@ -94,6 +116,8 @@ impl Config {
             jobs: JobSettings {
                 local_limit: half_the_cores(),
                 time_limit: Duration::from_secs(2 * 3600),
+                variable_time_limit: None,
+                memory: None,
             },
         }
     }

@@ -33,7 +33,7 @@ class Arguments:
     """What a job knows: the run, the parameters, and the results so far."""
 
     def __init__(self, request, run, results):
-        self._selected = dict.fromkeys(request["names"])
+        self._selected = dict.fromkeys(request["selected"])
         self._parameters = request["params"]
         self._results = results
         self._number = (request["proposal"], request["run"])

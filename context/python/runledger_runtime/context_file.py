@@ -5,7 +5,7 @@ import traceback
 import types
 
 from . import collection, declaration
-from .failures import message_of
+from .failures import message_of, shortened
 
 RUNTIME = os.path.dirname(os.path.abspath(__file__))
 
@@ -68,7 +68,7 @@ def own_traceback(error):
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(RUNTIME):
         frames = frames.tb_next
     try:
-        return "".join(traceback.format_exception(type(error), error, frames))
+        return shortened("".join(traceback.format_exception(type(error), error, frames)))
     except Exception:
         # Users' exceptions may not even be printable.
         return f"{type(error).__name__}: {message_of(error)}\n"

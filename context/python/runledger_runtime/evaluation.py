@@ -22,11 +22,16 @@ class Outcome:
         self.lacking = lacking
 
 
+    def value(self):
+        """What other variables get of it."""
+        return self.held if self.cell is None else self.cell.data
+
+
 class Evaluation:
     """The results and errors of one run so far.
 
-    `variables` maps names to Variables. `request` has `names` (the selected ones), `proposal`, `run` and
-    `params`.
+    `variables` maps names to Variables. `request` has `selected` (the names of this evaluation's variables),
+    `proposal`, `run` and `params`.
     """
 
     def __init__(self, variables, request, run, start_time):
@@ -53,11 +58,10 @@ class Evaluation:
     def remember(self, outcome):
         """Lets later variables see an outcome."""
         name = outcome.variable.name
-        value = outcome.held if outcome.cell is None else outcome.cell.data
         if outcome.error is not None:
             self.errors[name] = outcome.error
-        elif value is not None:
-            self.results[name] = value
+        elif outcome.value() is not None:
+            self.results[name] = outcome.value()
 
     def _call(self, variable):
         returned = variable.func(self._run, **self._arguments.of(variable))

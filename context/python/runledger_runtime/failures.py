@@ -55,10 +55,13 @@ def message_of(error):
         text = str(error)
     except BaseException as why:
         text = f"<the message failed: {type(why).__name__}>"
-    if len(text) > LONGEST_MESSAGE:
-        cut = len(text) - LONGEST_MESSAGE
-        text = f"{text[:LONGEST_MESSAGE]}… ({cut} more characters)"
-    return text
+    return shortened(text)
+
+
+def shortened(text):
+    """`text`, or its beginning where it is too long for a cell or a log."""
+    cut = len(text) - LONGEST_MESSAGE
+    return text if cut <= 0 else f"{text[:LONGEST_MESSAGE]}… ({cut} more characters)"
 
 
 def storable_text(text):
@@ -76,6 +79,13 @@ def missing(names, errors):
     if all(_is_absence(cause) for _, cause in causes):
         return Skip(str(error))
     return error
+
+
+def earlier(name, text):
+    """An exception that was raised in another process, by its class name and message."""
+    # In a chain of causes these two count as nothing to look at, whoever raised them.
+    base = Skip if name in ("Skip", "SourceNameError") else Exception
+    return type(name, (base,), {})(text)
 
 
 def _is_absence(error):

@@ -8,14 +8,21 @@ from .failures import Skip
 from .log import log
 
 
-def report(name, evaluation, channel):
+def report_all(names, again, evaluation, channel):
+    """Lets each variable have its turn; of those in `again` the other side has the results already."""
+    for number, name in enumerate(names, 1):
+        log.info("Evaluating %s (%d of %d)", name, number, len(names))
+        report(name, name in again, evaluation, channel)
+
+
+def report(name, is_known, evaluation, channel):
     """Lets one variable have its turn and says at once how it went."""
     channel.send("start", name=name)
     outcome = evaluation.attempt(name)
     channel.leave_if_forked()
     # What the function printed comes before what is logged about it.
     flush()
-    described, buffers = _described(outcome)
+    described, buffers = _silent(outcome) if is_known else _described(outcome)
     evaluation.remember(outcome)
     flush()
     channel.send(**described, buffers=buffers, name=name, seconds=outcome.seconds)
@@ -28,37 +35,57 @@ def _described(outcome):
             return _cell(outcome)
         except BaseException as error:
             outcome.cell, outcome.error = None, error
-    return _nothing(outcome) if outcome.error is None else _failed(outcome), None
+    if outcome.error is None or outcome.variable.transient:
+        return _silent(outcome)
+    return dict(_failure(outcome), message="failed"), None
 
 
 def _cell(outcome):
     encoded, buffers = encode_cell(outcome.cell, outcome.variable)
-    log.info("Computed %s in %.03f s", outcome.variable.name, outcome.seconds)
-    return {"message": "no-value"} if encoded is None else {"message": "result", "cell": encoded}, buffers
+    if encoded is None:
+        return _silent(outcome)
+    _log(outcome)
+    return {"message": "result", "cell": encoded}, buffers
 
 
-def _nothing(outcome):
-    name = outcome.variable.name
+def _silent(outcome):
+    """The message of a variable of which nothing is stored, or nothing more."""
+    failure = None if outcome.error is None else _failure(outcome)
+    if failure is None:
+        _log(outcome)
+    return {"message": "no-value", "held": outcome.value() is not None, "failure": failure}, None
+
+
+def _log(outcome):
     if outcome.lacking:
-        log.warning("Skipped %s: no value for the parameters %s", name, ", ".join(outcome.lacking))
+        lacking = ", ".join(outcome.lacking)
+        log.warning("Skipped %s: no value for the parameters %s", outcome.variable.name, lacking)
     else:
-        log.info("Computed %s in %.03f s", name, outcome.seconds)
-    return {"message": "no-value"}
+        log.info("Computed %s in %.03f s", outcome.variable.name, outcome.seconds)
 
 
-def _failed(outcome):
+def _failure(outcome):
     error, name = outcome.error, outcome.variable.name
     if isinstance(error, (Skip, failures.DependencyError)):
         log.warning("Skipped %s: %s", name, failures.message_of(error))
     else:
         log.error("Could not get data for %s\n%s", name, own_traceback(error).rstrip())
-    if outcome.variable.transient:
-        return {"message": "no-value"}
     return {
-        "message": "failed",
         "class": failures.storable_text(type(error).__name__),
-        "text": failures.storable_text(failures.message_of(error)),
+        "text": failures.storable_text(failures.message_of(error)) + _limit(error),
     }
+
+
+def _limit(error):
+    """What kept the memory from someone who asked for more."""
+    if not isinstance(error, MemoryError):
+        return ""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f" (the memory limit of this job is {limit / (1 << 30):.1f} GiB)"
 
 
 def flush():

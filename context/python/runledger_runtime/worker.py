@@ -7,7 +7,7 @@ from . import context_file, failures, import_names, opening
 from .channel import Channel
 from .evaluation import Evaluation
 from .log import log, start as start_log
-from .reporting import flush, report
+from .reporting import flush, report_all
 
 
 def serve(fd, greeting):
@@ -84,12 +84,14 @@ def _answer(channel, context, request):
         _say_unopened(channel, error)
         return
     channel.send("start-time", seconds=began)
-    for name in request["names"]:
-        if name not in names:
-            channel.send("no-value", name=name, seconds=0.0)
-    evaluation = Evaluation(context.variables, dict(request, names=names), run, began)
-    for name in names:
-        report(name, evaluation, channel)
+    unserved = [name for name in request["names"] if name not in names]
+    for name in unserved:
+        channel.send("no-value", name=name, seconds=0.0)
+    selected = [name for name in request["selected"] if name not in unserved]
+    evaluation = Evaluation(context.variables, dict(request, selected=selected), run, began)
+    for lost in request["lost"]:
+        evaluation.errors[lost["name"]] = failures.earlier(lost["class"], lost["text"])
+    report_all(names, request["again"], evaluation, channel)
     channel.outlive_other_side()
     channel.send("finished")
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Stop;
+
 /// Longer headers are refused; large things travel in buffers.
 const LONGEST_HEADER: u32 = 64 << 20;
 /// Longer frames are refused: no machine of ours holds so much.
@@ -29,10 +31,18 @@ pub(super) enum NoFrame {
     Ended,
     /// The deadline has passed.
     TimedOut,
+    /// Somebody asked for the end.
+    Stopped,
     /// What came is no frame.
     Nonsense(String),
     /// The system's own error.
     Failed(io::Error),
+}
+
+/// How long we wait for a frame.
+pub(super) struct Patience<'a> {
+    pub(super) deadline: Option<Instant>,
+    pub(super) stop: &'a Stop,
 }
 
 /// Our end of the socket.
@@ -59,33 +69,40 @@ impl Channel {
     /// left behind may hold the channel open.
     pub(super) fn receive(
         &mut self,
-        deadline: Option<Instant>,
+        patience: &Patience<'_>,
         is_alive: &mut dyn FnMut() -> bool,
     ) -> Result<Frame, NoFrame> {
         let mut source = Patient {
             stream: &self.stream,
-            deadline,
+            patience,
             is_alive,
         };
-        receive(&mut source)
+        match receive(&mut source) {
+            Err(NoFrame::TimedOut) if patience.stop.is_raised() => Err(NoFrame::Stopped),
+            other => other,
+        }
     }
 }
 
-/// A reader that waits until the deadline, as long as the worker lives.
+/// A reader that waits until the deadline, as long as the worker lives and nobody asks for the end.
 struct Patient<'a> {
     stream: &'a UnixStream,
-    deadline: Option<Instant>,
+    patience: &'a Patience<'a>,
     is_alive: &'a mut dyn FnMut() -> bool,
+}
+
+impl Patience<'_> {
+    fn is_over(&self) -> bool {
+        let is_late = |deadline| Instant::now() >= deadline;
+        self.stop.is_raised() || self.deadline.is_some_and(is_late)
+    }
 }
 
 impl Read for Patient<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut was_alive = true;
         loop {
-            if self
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-            {
+            if self.patience.is_over() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             match self.stream.read(into) {

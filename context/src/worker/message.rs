@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::manifest::{Manifest, Problem};
+use crate::value::Failure;
 
 /// The first message, from any interpreter that can run a script at all.
 #[derive(Debug, Deserialize)]
@@ -51,12 +52,32 @@ pub(super) enum Progress {
     },
     NoValue {
         name: String,
+        #[serde(default)]
+        held: bool,
+        #[serde(default)]
+        failure: Option<WireFailure>,
     },
     Unopened {
         class: String,
         text: String,
     },
     Finished,
+}
+
+/// Why a transient variable failed.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireFailure {
+    class: String,
+    text: String,
+}
+
+impl From<WireFailure> for Failure {
+    fn from(wire: WireFailure) -> Self {
+        Self {
+            class: wire.class,
+            message: wire.text,
+        }
+    }
 }
 
 /// A cell whose arrays and texts are buffers of the same frame.

@@ -3,23 +3,31 @@
 //! Its stdout and stderr are ours, so that whatever anybody prints goes to the run's log; results come
 //! over a socket of their own (`docs/worker-protocol.md`), one by one, as soon as they are computed.
 
+mod cause;
 mod channel;
 mod decode;
 mod greeting;
+mod leftovers;
+mod limits;
 mod message;
+mod printed;
 mod process;
+mod rounds;
 mod turns;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use self::channel::{Channel, Frame, NoFrame};
+pub use self::cause::{Broken, Cause};
+use self::channel::{Channel, Frame, NoFrame, Patience};
 use self::decode::Buffers;
+pub use self::limits::{Limits, Stop};
 use self::message::{Hello, Progress, Reading};
 use self::process::Process;
+pub use self::rounds::CutShort;
 use self::turns::Turns;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -28,11 +36,22 @@ use crate::runtime::Runtime;
 use crate::value::{Failure, Outcome};
 
 /// The version of the messages. The runtime in `context/python` has the same number.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// A Python whose files lie on a busy network can take this long to start.
 const GREETING: Duration = Duration::from_secs(180);
 /// How long a worker that has nothing left to do, or that has closed its channel, may take to end.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Which Python is started, where, and what it may take.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The interpreter.
+    pub python: PathBuf,
+    /// The database's folder, with `context.py`.
+    pub database_dir: PathBuf,
+    /// Bytes that the data of each of its processes may take; None: no limit.
+    pub memory: Option<u64>,
+}
 
 /// What is to be evaluated.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +60,14 @@ pub struct Request {
     pub run: RunId,
     /// The part of its data that the job is about.
     pub data: RunData,
-    /// The variables, dependencies first, as [`crate::selection::Selection::names`] gives them.
+    /// The job's variables, dependencies first, as [`crate::selection::Selection::names`] gives them.
+    pub selected: Vec<String>,
+    /// Those of `selected` that are evaluated now, in this order: at first all.
     pub names: Vec<String>,
+    /// Those of `names` that are evaluated for the sake of others only: nothing is sent of them.
+    pub again: Vec<String>,
+    /// Variables that failed before, in another worker.
+    pub lost: Vec<(String, Failure)>,
     /// Whether functions get a mock instead of the run.
     pub mock: bool,
     /// Values of `param#` arguments.
@@ -69,31 +94,23 @@ pub enum Event {
     },
     /// This variable has had its turn and leaves no cell: it returned None, is transient, lacks a
     /// parameter, or needs data that is not there.
-    NoValue(String),
+    NoValue {
+        /// The variable.
+        name: String,
+        /// Whether other variables have its object all the same: it is transient.
+        held: bool,
+        /// Why a transient variable failed.
+        failure: Option<Failure>,
+    },
 }
 
-/// How an evaluation ended. `unfinished` are the selected variables that had no turn and are not
-/// transient, `running` the one (transient or not) in whose turn it ended.
+/// How an evaluation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// Every variable has had its turn.
     Finished,
-    /// Python ended by itself, or was killed by somebody.
-    Died {
-        /// The variable in whose turn it died.
-        running: Option<String>,
-        /// `exit status 3`, or `signal 11 (SIGSEGV)`.
-        how: String,
-        /// What had no turn.
-        unfinished: Vec<String>,
-    },
-    /// The deadline passed, and Python was killed.
-    TimedOut {
-        /// The variable in whose turn it was.
-        running: Option<String>,
-        /// What had no turn.
-        unfinished: Vec<String>,
-    },
+    /// Before that.
+    Broken(Broken),
 }
 
 /// A Python that has read the context file. When it is dropped, all its processes end.
@@ -102,36 +119,31 @@ pub struct Worker {
     // Fields are dropped in this order: first the channel, then the process, then the files it runs.
     channel: Channel,
     process: Process,
-    python: PathBuf,
+    setup: Setup,
     manifest: Manifest,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Worker {
-    /// Starts `python` in the database's folder, and lets it read `context.py` there.
-    pub fn start(python: &Path, database_dir: &Path, deadline: Option<Instant>) -> Result<Self> {
-        let path = database_dir.join("context.py");
+    /// Starts a Python in the database's folder, and lets it read `context.py` there.
+    ///
+    /// # Errors
+    /// Everything that keeps it from that; it may take no longer than `limits` say.
+    pub fn start(setup: Setup, limits: &Limits) -> Result<Self> {
+        let path = setup.context_file();
         if !path.is_file() {
             return Err(Error::NoContextFile { path });
         }
         let runtime = Runtime::unpacked()?;
-        let (process, stream) =
-            Process::start(python, &runtime.script(), database_dir).map_err(|source| {
-                Error::NoPython {
-                    python: python.into(),
-                    source,
-                }
-            })?;
-        let channel = Channel::new(stream).map_err(|source| channel_error(python, source))?;
+        let (channel, process) = setup.spawn(&runtime)?;
         let mut worker = Self {
             channel,
             process,
-            python: python.into(),
+            setup,
             manifest: Manifest::default(),
-            _runtime: runtime,
+            runtime,
         };
-        worker.greet(deadline)?;
-        worker.manifest = worker.read_manifest(&path, deadline)?;
+        worker.begin(limits)?;
         Ok(worker)
     }
 
@@ -140,33 +152,78 @@ impl Worker {
         &self.manifest
     }
 
+    /// Puts a new Python in the place of one that has ended.
+    fn restart(&mut self, limits: &Limits) -> Result<()> {
+        (self.channel, self.process) = self.setup.spawn(&self.runtime)?;
+        self.begin(limits)
+    }
+
+    fn begin(&mut self, limits: &Limits) -> Result<()> {
+        self.greet(limits)?;
+        self.manifest = self.read_manifest(limits)?;
+        Ok(())
+    }
+
     /// Evaluates variables of one run; `on` hears of each step when it happens.
     ///
-    /// After [`End::Died`] and [`End::TimedOut`] there is no Python any more: later calls end the same way.
+    /// After [`End::Broken`] there is no Python any more: later calls end the same way.
+    ///
+    /// # Errors
+    /// [`Error::Unopened`].
     pub fn evaluate(
         &mut self,
         request: &Request,
-        deadline: Option<Instant>,
+        limits: &Limits,
         on: &mut dyn FnMut(Event),
     ) -> Result<End> {
-        let mut turns = Turns::new(request, &self.manifest);
+        let mut turns = Turns::new(&request.names);
         if self.channel.send(&request.as_message()).is_err() {
-            return Ok(self.died(turns));
+            let how = self.process.end(FAREWELL);
+            return Ok(End::Broken(turns.broken(Cause::Died(how))));
         }
         loop {
-            let frame = match self.receive(deadline) {
+            let frame = match self.receive(limits.next(turns.started()), &limits.stop) {
                 Ok(frame) => frame,
-                Err(NoFrame::Ended) => return Ok(self.died(turns)),
-                Err(NoFrame::TimedOut) => return Ok(self.timed_out(turns)),
-                Err(other) => return Err(self.broken(other)),
+                Err(why) => {
+                    let cause = self.cause(why, limits);
+                    return Ok(End::Broken(turns.broken(cause)));
+                }
             };
-            match self.read_progress(frame, request.run)? {
-                None => return Ok(End::Finished),
-                Some(event) => {
+            match self.read_progress(frame, request.run) {
+                Ok(None) => return Ok(End::Finished),
+                Ok(Some(event)) => {
                     turns.note(&event);
+                    if let Event::Started(_) = &event {
+                        self.process.begin_printing();
+                    }
                     on(event);
                 }
+                Err(Error::Nonsense { what, .. }) => {
+                    let cause = self.cause(NoFrame::Nonsense(what), limits);
+                    return Ok(End::Broken(turns.broken(cause)));
+                }
+                Err(other) => return Err(other),
             }
+        }
+    }
+
+    /// Why nothing more comes; Python has ended then.
+    fn cause(&mut self, why: NoFrame, limits: &Limits) -> Cause {
+        if let NoFrame::Ended = why {
+            let how = self.process.end(FAREWELL);
+            // A signal to all processes of a job may reach Python first.
+            return match limits.stop.is_raised() {
+                true => Cause::Stopped,
+                false => Cause::Died(how),
+            };
+        }
+        // How it ends does not matter any more.
+        let _ = self.process.kill();
+        match why {
+            NoFrame::Ended | NoFrame::Stopped => Cause::Stopped,
+            NoFrame::TimedOut => limits.cause(),
+            NoFrame::Nonsense(what) => Cause::Unreadable(what),
+            NoFrame::Failed(source) => Cause::Unreadable(source.to_string()),
         }
     }
 
@@ -176,7 +233,15 @@ impl Worker {
         Ok(Some(match self.understand(frame.header)? {
             Progress::StartTime { seconds } => Event::StartTime(seconds),
             Progress::Start { name } => Event::Started(name),
-            Progress::NoValue { name } => Event::NoValue(name),
+            Progress::NoValue {
+                name,
+                held,
+                failure,
+            } => Event::NoValue {
+                name,
+                held,
+                failure: failure.map(Failure::from),
+            },
             Progress::Result {
                 name,
                 seconds,
@@ -204,10 +269,10 @@ impl Worker {
     }
 
     /// Hears the greeting, and refuses a Python that cannot do the work.
-    fn greet(&mut self, deadline: Option<Instant>) -> Result<()> {
+    fn greet(&mut self, limits: &Limits) -> Result<()> {
         let limit = Instant::now() + GREETING;
-        let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
-        let hello: Hello = match self.receive(Some(limit)) {
+        let limit = limits.deadline().map_or(limit, |all| all.min(limit));
+        let hello: Hello = match self.receive(Some(limit), &limits.stop) {
             Ok(frame) => self.understand(frame.header)?,
             Err(NoFrame::Ended) => {
                 let how = self.process.end(FAREWELL);
@@ -216,12 +281,12 @@ impl Worker {
             Err(NoFrame::TimedOut) => return Err(self.no_greeting("no answer in time".into())),
             Err(other) => return Err(self.broken(other)),
         };
-        greeting::check(&self.python, hello)
+        greeting::check(&self.setup.python, hello)
     }
 
-    fn read_manifest(&mut self, path: &Path, deadline: Option<Instant>) -> Result<Manifest> {
-        let path = path.to_path_buf();
-        let frame = match self.receive(deadline) {
+    fn read_manifest(&mut self, limits: &Limits) -> Result<Manifest> {
+        let path = self.setup.context_file();
+        let frame = match self.receive(limits.deadline(), &limits.stop) {
             Ok(frame) => frame,
             Err(NoFrame::Ended) => {
                 let how = self.process.end(FAREWELL);
@@ -246,42 +311,30 @@ impl Worker {
         }
     }
 
-    fn receive(&mut self, deadline: Option<Instant>) -> std::result::Result<Frame, NoFrame> {
+    fn receive(
+        &mut self,
+        deadline: Option<Instant>,
+        stop: &Stop,
+    ) -> std::result::Result<Frame, NoFrame> {
         let process = &self.process;
-        self.channel.receive(deadline, &mut || process.is_alive())
+        let patience = Patience { deadline, stop };
+        self.channel.receive(&patience, &mut || process.is_alive())
     }
 
     fn understand<T: DeserializeOwned>(&self, header: Value) -> Result<T> {
         T::deserialize(header).map_err(|why| self.nonsense(why.to_string()))
     }
 
-    fn died(&mut self, turns: Turns) -> End {
-        End::Died {
-            how: self.process.end(FAREWELL),
-            running: turns.running,
-            unfinished: turns.waiting,
-        }
-    }
-
-    fn timed_out(&mut self, turns: Turns) -> End {
-        // How it ends does not matter any more.
-        let _ = self.process.kill();
-        End::TimedOut {
-            running: turns.running,
-            unfinished: turns.waiting,
-        }
-    }
-
     fn no_greeting(&self, how: String) -> Error {
         Error::NoGreeting {
-            python: self.python.clone(),
+            python: self.setup.python.clone(),
             how,
         }
     }
 
     fn nonsense(&self, what: String) -> Error {
         Error::Nonsense {
-            python: self.python.clone(),
+            python: self.setup.python.clone(),
             what,
         }
     }
@@ -289,7 +342,8 @@ impl Worker {
     fn broken(&self, why: NoFrame) -> Error {
         match why {
             NoFrame::Nonsense(what) => self.nonsense(what),
-            NoFrame::Failed(source) => channel_error(&self.python, source),
+            NoFrame::Failed(source) => self.setup.channel_error(source),
+            NoFrame::Stopped => Error::Stopped,
             NoFrame::Ended => self.nonsense("it ended".into()),
             NoFrame::TimedOut => self.nonsense("it was silent".into()),
         }
@@ -305,25 +359,59 @@ impl Drop for Worker {
     }
 }
 
+impl Setup {
+    fn context_file(&self) -> PathBuf {
+        self.database_dir.join("context.py")
+    }
+
+    fn spawn(&self, runtime: &Runtime) -> Result<(Channel, Process)> {
+        let started = Process::start(self, &runtime.script());
+        let (process, stream) = started.map_err(|source| Error::NoPython {
+            python: self.python.clone(),
+            source,
+        })?;
+        let channel = Channel::new(stream).map_err(|source| self.channel_error(source))?;
+        Ok((channel, process))
+    }
+
+    fn channel_error(&self, source: std::io::Error) -> Error {
+        Error::Channel {
+            python: self.python.clone(),
+            source,
+        }
+    }
+}
+
+impl Event {
+    /// The variable that it is about.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::StartTime(_) => None,
+            Self::Started(name) | Self::Outcome { name, .. } | Self::NoValue { name, .. } => {
+                Some(name)
+            }
+        }
+    }
+}
+
 impl Request {
     fn as_message(&self) -> Value {
+        let lost = self.lost.iter().map(|(name, failure)| {
+            json!({"name": name, "class": failure.class, "text": failure.message})
+        });
         json!({
             "message": "evaluate",
             "proposal": self.run.proposal,
             "run": self.run.number,
             "run_data": self.data,
+            "selected": self.selected,
             "names": self.names,
+            "again": self.again,
+            "lost": lost.collect::<Vec<_>>(),
             "mock": self.mock,
             "params": self.params,
             "opener": self.opener,
         })
-    }
-}
-
-fn channel_error(python: &Path, source: std::io::Error) -> Error {
-    Error::Channel {
-        python: python.into(),
-        source,
     }
 }
 

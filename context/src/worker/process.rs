@@ -13,33 +13,42 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::Setup;
+use super::leftovers::Mark;
+use super::printed::Printed;
+
 /// The descriptor that the worker finds its channel under; its number is the script's argument.
 const CHANNEL_FD: i32 = 3;
 /// How often we look whether a process has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// A started worker. Whatever is left of its process group is killed with this value.
+/// A started worker. Whatever is left of its processes is killed with this value.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     group: Pid,
+    mark: Mark,
+    printed: Printed,
     ended: Option<ExitStatus>,
 }
 
 impl Process {
-    /// Starts `python script` in `folder`; also returns our end of the channel.
-    pub(super) fn start(
-        python: &Path,
-        script: &Path,
-        folder: &Path,
-    ) -> io::Result<(Self, UnixStream)> {
+    /// Starts Python with `script` in the database's folder; also returns our end of the channel.
+    pub(super) fn start(setup: &Setup, script: &Path) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
-        let mut command = Command::new(python);
+        let (printed, log) = Printed::start()?;
+        let mark = Mark::new();
+        let (variable, value) = mark.variable();
+        let mut command = Command::new(&setup.python);
         command
             .arg(script)
             .arg(CHANNEL_FD.to_string())
-            .current_dir(folder)
+            .arg(setup.memory.unwrap_or(0).to_string())
+            .env(variable, value)
+            .current_dir(&setup.database_dir)
             .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
             .process_group(0);
         let mapping = FdMapping {
             parent_fd: OwnedFd::from(theirs),
@@ -54,6 +63,8 @@ impl Process {
             Self {
                 child,
                 group,
+                mark,
+                printed,
                 ended: None,
             },
             ours,
@@ -91,7 +102,14 @@ impl Process {
         let _ = killpg(self.group, Signal::SIGKILL);
         let status = self.child.wait()?;
         self.ended = Some(status);
+        self.mark.end_orphans();
+        self.printed.settle();
         Ok(status)
+    }
+
+    /// The next variable may print as much as the one before.
+    pub(super) fn begin_printing(&self) {
+        self.printed.begin_turn();
     }
 }
 

@@ -1,21 +1,26 @@
-//! Who has had a turn in an evaluation, for the case that it breaks off.
+//! Who has had a turn in one worker.
 
-use super::{Event, Request};
-use crate::manifest::Manifest;
+use std::time::Instant;
+
+use super::{Broken, Cause, Event};
 
 /// Who has had a turn.
 pub(super) struct Turns {
-    pub(super) running: Option<String>,
-    pub(super) waiting: Vec<String>,
+    running: Option<(String, Instant)>,
+    waiting: Vec<String>,
 }
 
 impl Turns {
-    pub(super) fn new(request: &Request, manifest: &Manifest) -> Self {
-        let is_stored = |name: &&String| manifest.variable(name).is_none_or(|v| !v.transient);
+    pub(super) fn new(names: &[String]) -> Self {
         Self {
             running: None,
-            waiting: request.names.iter().filter(is_stored).cloned().collect(),
+            waiting: names.to_vec(),
         }
+    }
+
+    /// Since when the running variable has been running.
+    pub(super) fn started(&self) -> Option<Instant> {
+        self.running.as_ref().map(|(_, since)| *since)
     }
 
     pub(super) fn note(&mut self, event: &Event) {
@@ -23,12 +28,21 @@ impl Turns {
             Event::StartTime(_) => {}
             Event::Started(name) => {
                 self.waiting.retain(|waiting| waiting != name);
-                self.running = Some(name.clone());
+                self.running = Some((name.clone(), Instant::now()));
             }
-            Event::Outcome { name, .. } | Event::NoValue(name) => {
+            Event::Outcome { name, .. } | Event::NoValue { name, .. } => {
                 self.waiting.retain(|waiting| waiting != name);
                 self.running = None;
             }
+        }
+    }
+
+    /// How it stands when the worker breaks off.
+    pub(super) fn broken(self, cause: Cause) -> Broken {
+        Broken {
+            cause,
+            running: self.running.map(|(name, _)| name),
+            unfinished: self.waiting,
         }
     }
 }

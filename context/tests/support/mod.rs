@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
 use runledger_context::selection::Selection;
 use runledger_context::value::{Cell, Failure, Outcome};
-use runledger_context::worker::{End, Event, Request, Worker};
+use runledger_context::worker::{Broken, CutShort, End, Event, Limits, Request, Setup, Worker};
 use runledger_context::{Error, Result};
 use tempfile::TempDir;
 
@@ -55,7 +55,7 @@ impl Folder {
     }
 
     pub(crate) fn start(&self) -> Result<Worker> {
-        Worker::start(&python(), self.path(), Some(in_seconds(120)))
+        Worker::start(self.setup(), &seconds(120))
     }
 
     /// The error of a folder whose context file cannot be used.
@@ -66,45 +66,83 @@ impl Folder {
 
     /// Evaluates everything with a mock run.
     pub(crate) fn evaluate(&self) -> Evaluated {
-        self.evaluate_until(in_seconds(120), |_| {})
+        self.evaluate_within(&seconds(120), |_| {})
+    }
+
+    pub(crate) fn setup(&self) -> Setup {
+        self.setup_with(python())
+    }
+
+    pub(crate) fn setup_with(&self, python: PathBuf) -> Setup {
+        Setup {
+            python,
+            database_dir: self.path().to_path_buf(),
+            memory: None,
+        }
+    }
+
+    /// Evaluates everything, in as many workers as it takes.
+    pub(crate) fn evaluate_all(&self, setup: Setup, limits: &Limits) -> Whole {
+        let mut worker = Worker::start(setup, limits).unwrap();
+        let request = mock_request(Selection::of(RunData::All).names(worker.manifest()));
+        let mut events = Vec::new();
+        let cut_short = worker.evaluate_all(&request, limits, &mut |event| events.push(event));
+        Whole {
+            cut_short: cut_short.unwrap(),
+            heard: Evaluated {
+                end: End::Finished,
+                events,
+            },
+        }
     }
 
     /// Evaluates everything after `change` has been applied to the request.
-    pub(crate) fn evaluate_until(
+    pub(crate) fn evaluate_within(
         &self,
-        deadline: Instant,
+        limits: &Limits,
         change: impl FnOnce(&mut Request),
     ) -> Evaluated {
         let mut worker = self.start().unwrap();
         let names = Selection::of(RunData::All).names(worker.manifest());
         let mut request = mock_request(names);
         change(&mut request);
-        evaluate(&mut worker, &request, deadline)
+        evaluate(&mut worker, &request, limits)
     }
 }
 
-pub(crate) fn in_seconds(seconds: u64) -> Instant {
-    Instant::now() + Duration::from_secs(seconds)
+/// Limits of a whole evaluation.
+pub(crate) fn seconds(seconds: u64) -> Limits {
+    Limits::of(Duration::from_secs(seconds))
 }
 
 pub(crate) fn mock_request(names: Vec<String>) -> Request {
     Request {
         run: RunId::new(1234, 56),
         data: RunData::All,
+        selected: names.clone(),
         names,
+        again: Vec::new(),
+        lost: Vec::new(),
         mock: true,
         params: serde_json::Map::new(),
         opener: None,
     }
 }
 
-pub(crate) fn evaluate(worker: &mut Worker, request: &Request, deadline: Instant) -> Evaluated {
+pub(crate) fn evaluate(worker: &mut Worker, request: &Request, limits: &Limits) -> Evaluated {
     let mut events = Vec::new();
-    let end = worker.evaluate(request, Some(deadline), &mut |event| events.push(event));
+    let end = worker.evaluate(request, limits, &mut |event| events.push(event));
     Evaluated {
         end: end.unwrap(),
         events,
     }
+}
+
+/// What was heard of an evaluation in several workers.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) cut_short: Option<CutShort>,
+    pub(crate) heard: Evaluated,
 }
 
 /// What was heard of an evaluation.
@@ -115,6 +153,13 @@ pub(crate) struct Evaluated {
 }
 
 impl Evaluated {
+    pub(crate) fn broken(&self) -> &Broken {
+        match &self.end {
+            End::Broken(broken) => broken,
+            End::Finished => panic!("it should have broken off"),
+        }
+    }
+
     pub(crate) fn outcomes(&self) -> HashMap<&str, &Outcome> {
         let outcomes = self.events.iter().filter_map(|event| match event {
             Event::Outcome { name, outcome, .. } => Some((name.as_str(), outcome)),
@@ -140,7 +185,7 @@ impl Evaluated {
     /// The names that had a turn without leaving a cell.
     pub(crate) fn without_value(&self) -> Vec<&str> {
         let names = self.events.iter().filter_map(|event| match event {
-            Event::NoValue(name) => Some(name.as_str()),
+            Event::NoValue { name, .. } => Some(name.as_str()),
             _ => None,
         });
         names.collect()

@@ -4,11 +4,11 @@ mod recording;
 mod telling;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use runledger_context::manifest::Manifest;
 use runledger_context::selection::Selection;
-use runledger_context::worker::Worker;
+use runledger_context::worker::{CutShort, Limits, Setup, Stop, Worker};
 use runledger_storage::Database;
 use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
@@ -32,6 +32,12 @@ pub struct ExtractionSettings {
     pub opener: Option<String>,
     /// A job that takes longer is ended.
     pub time_limit: Duration,
+    /// A variable that takes longer is ended; the job goes on with the others.
+    pub variable_time_limit: Option<Duration>,
+    /// Bytes that the data of each of the job's Python processes may take; None: no limit.
+    pub memory: Option<u64>,
+    /// Ends the job at once; what it has finished is handed in.
+    pub stop: Stop,
 }
 
 /// What a job came to.
@@ -41,8 +47,8 @@ pub struct Extracted {
     pub computed: usize,
     /// Variables that raised, or were skipped.
     pub failed: usize,
-    /// Why Python ended before all was evaluated.
-    pub cut_short: Option<String>,
+    /// Why the job ended before all was evaluated.
+    pub cut_short: Option<CutShort>,
 }
 
 /// Does a job, and what follows from it: on a machine without a cluster the `cluster=True` variables that
@@ -77,7 +83,10 @@ fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
         Ok(Extracted {
             cut_short: None, ..
         }) => (State::Finished, None),
-        Ok(Extracted { cut_short, .. }) => (State::Failed, cut_short.clone()),
+        Ok(Extracted {
+            cut_short: Some(cut_short),
+            ..
+        }) => (State::Failed, Some(cut_short.why.clone())),
         Err(error) => (State::Failed, Some(error.to_string())),
     }
 }
@@ -88,19 +97,15 @@ fn evaluate(
     db: &mut Database,
     telling: &Telling,
 ) -> Result<Extracted> {
-    let deadline = Instant::now() + settings.time_limit;
-    let mut worker = Worker::start(
-        &interpreter(db, settings)?,
-        &job.database_dir,
-        Some(deadline),
-    )?;
+    let limits = settings.limits();
+    let mut worker = Worker::start(setup(db, settings)?, &limits)?;
     if job.request.update_variables {
         update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
     }
     let heartbeat = Heartbeat::start(telling);
     let names = selected(worker.manifest(), job);
     info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
-    let (fragment, extracted) = recording::record(job, settings, &mut worker, names, deadline)?;
+    let (fragment, extracted) = recording::record(job, settings, &mut worker, names, &limits)?;
     drop(heartbeat);
     if telling.is_heard() {
         let submission = Update::submission(&job.database_dir, &fragment, job.run);
@@ -132,11 +137,26 @@ fn selected(manifest: &Manifest, job: &Job) -> Vec<String> {
     selection.names(manifest)
 }
 
-/// The interpreter that evaluates a database's context file.
-fn interpreter(db: &Database, settings: &ExtractionSettings) -> Result<PathBuf> {
-    match db.setting("context_python")? {
-        Some(SettingValue::Text(python)) if !python.is_empty() => Ok(python.into()),
-        _ => Ok(settings.python.clone()),
+/// The Python that evaluates a database's context file.
+fn setup(db: &Database, settings: &ExtractionSettings) -> Result<Setup> {
+    let python = match db.setting("context_python")? {
+        Some(SettingValue::Text(python)) if !python.is_empty() => python.into(),
+        _ => settings.python.clone(),
+    };
+    Ok(Setup {
+        python,
+        database_dir: db.dir().to_path_buf(),
+        memory: settings.memory,
+    })
+}
+
+impl ExtractionSettings {
+    /// The bounds of an evaluation that begins now.
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::of(self.time_limit);
+        limits.variable = self.variable_time_limit;
+        limits.stop = self.stop.clone();
+        limits
     }
 }
 
@@ -150,9 +170,8 @@ pub fn read_context(
     settings: &ExtractionSettings,
     mut publisher: Publisher,
 ) -> Result<(usize, usize)> {
-    let deadline = Instant::now() + settings.time_limit;
     let dir = db.dir().to_path_buf();
-    let worker = Worker::start(&interpreter(db, settings)?, &dir, Some(deadline))?;
+    let worker = Worker::start(setup(db, settings)?, &settings.limits())?;
     publisher.drain(&dir);
     let topic = db.update_topic();
     let mut changed = 0;

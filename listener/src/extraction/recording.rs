@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use runledger_context::value::{Failure, Outcome};
-use runledger_context::worker::{End, Event, Request, Worker};
+use runledger_context::worker::{Event, Limits, Request, Worker};
 use runledger_storage::fragment::FragmentWriter;
 use serde_json::{Map, Value};
 use tracing::{error, warn};
@@ -20,7 +19,7 @@ pub(super) fn record(
     settings: &ExtractionSettings,
     worker: &mut Worker,
     names: Vec<String>,
-    deadline: Instant,
+    limits: &Limits,
 ) -> Result<(PathBuf, Extracted)> {
     let writer =
         FragmentWriter::create(&job.database_dir, job.run, &job.processing_id, "context.py")?;
@@ -35,10 +34,16 @@ pub(super) fn record(
         trouble: None,
     };
     let request = request(job, settings, names);
-    let end = worker.evaluate(&request, Some(deadline), &mut |event| recorder.take(event));
-    let recorded = end
-        .map_err(Error::from)
-        .and_then(|end| recorder.conclude(end, settings));
+    let recorded = worker.evaluate_all(&request, limits, &mut |event| recorder.take(event));
+    let recorded = recorded.map_err(Error::from).map(|cut_short| {
+        if let Some(cut_short) = &cut_short {
+            warn!(
+                "{}: the variables that are left get no value",
+                cut_short.why
+            );
+        }
+        recorder.extracted.cut_short = cut_short;
+    });
     match (recorded, recorder.trouble) {
         (Ok(()), None) => Ok((recorder.writer.finish()?, recorder.extracted)),
         (recorded, trouble) => {
@@ -53,7 +58,10 @@ fn request(job: &Job, settings: &ExtractionSettings, names: Vec<String>) -> Requ
     Request {
         run: job.run,
         data: job.data,
+        selected: names.clone(),
         names,
+        again: Vec::new(),
+        lost: Vec::new(),
         mock: job.request.mock,
         params: params(&job.request.params),
         opener: settings.opener.clone(),
@@ -86,7 +94,7 @@ impl Recorder {
             Event::Started(name) if self.stored.contains(&name) => {
                 self.note(|writer| writer.begin(&name));
             }
-            Event::Started(_) | Event::NoValue(_) => {}
+            Event::Started(_) | Event::NoValue { .. } => {}
         }
     }
 
@@ -121,66 +129,5 @@ impl Recorder {
         if let Err(why) = write(&mut self.writer) {
             self.trouble = self.trouble.take().or(Some(why.into()));
         }
-    }
-
-    fn conclude(&mut self, end: End, settings: &ExtractionSettings) -> Result<()> {
-        match end {
-            End::Finished => {}
-            End::Died {
-                running,
-                how,
-                unfinished,
-            } => {
-                self.cut_short(
-                    "PythonDied",
-                    &format!("Python ended ({how})"),
-                    running,
-                    unfinished,
-                );
-            }
-            End::TimedOut {
-                running,
-                unfinished,
-            } => {
-                let limit = humantime::format_duration(settings.time_limit);
-                self.cut_short(
-                    "TimeLimit",
-                    &format!("the job's time limit of {limit} was over"),
-                    running,
-                    unfinished,
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn cut_short(
-        &mut self,
-        class: &str,
-        why: &str,
-        running: Option<String>,
-        unfinished: Vec<String>,
-    ) {
-        warn!(
-            "{why}{}",
-            running
-                .as_ref()
-                .map_or(String::new(), |name| format!(" while {name} was evaluated"))
-        );
-        for name in unfinished
-            .iter()
-            .filter(|name| Some(*name) != running.as_ref())
-        {
-            self.fail(name, class, format!("not evaluated: {why} before its turn"));
-        }
-        // One that is never stored has no cell for the reason; the log has it.
-        if let Some(name) = running.filter(|name| self.stored.contains(name)) {
-            self.fail(
-                &name,
-                class,
-                format!("{why} while this variable was evaluated"),
-            );
-        }
-        self.extracted.cut_short = Some(why.to_owned());
     }
 }
