@@ -13,7 +13,12 @@ use support::{Folder, mock_request, seconds};
 
 /// A type, a shape and the bytes in hexadecimal.
 fn array(array: &Array) -> (Dtype, &[usize], String) {
-    let hex = array.bytes.iter().map(|byte| format!("{byte:02x}"));
+    let hex = array
+        .bytes
+        .in_memory()
+        .unwrap()
+        .iter()
+        .map(|byte| format!("{byte:02x}"));
     (array.dtype.clone(), &array.shape, hex.collect())
 }
 
@@ -23,7 +28,7 @@ fn plain(dtype: &str) -> Dtype {
 
 fn numbers(array: &Array) -> Vec<f64> {
     assert_eq!(array.dtype, plain("<f8"));
-    let numbers = array.bytes.chunks_exact(8);
+    let numbers = array.bytes.in_memory().unwrap().chunks_exact(8);
     numbers
         .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
         .collect()
@@ -187,7 +192,9 @@ def descending(run): return da([[1, 2], [3, 4]], y=[5, 1], x=[9, 3])
     assert_eq!(x("numeric"), Some(vec![10.0, 20.0]));
     assert_eq!(x("timed"), Some(vec![1.5, 86400.0]));
     let picture = |name| match &evaluated.cell(name).summary {
-        Some(Summary::Picture { pixels, upwards }) => (pixels.bytes[0], *upwards),
+        Some(Summary::Picture { pixels, upwards }) => {
+            (pixels.bytes.in_memory().unwrap()[0], *upwards)
+        }
         other => panic!("{other:?}"),
     };
     assert!(!picture("array").1 && picture("image").1);
@@ -339,9 +346,13 @@ def plotly(run):
     .evaluate();
     let figure = evaluated.cell("figure");
     assert!(matches!(&figure.data, Some(Data::Image(pixels)) if pixels.shape == [480, 640, 4]));
-    assert!(matches!(&figure.summary, Some(Summary::Png(png)) if png.starts_with(b"\x89PNG")));
+    assert!(
+        matches!(&figure.summary, Some(Summary::Png(png)) if png.in_memory().unwrap().starts_with(b"\x89PNG"))
+    );
     let objtype = |name| match &evaluated.cell(name).data {
-        Some(Data::Encoded { objtype, bytes }) => (objtype.clone(), bytes[..1].to_vec()),
+        Some(Data::Encoded { objtype, bytes }) => {
+            (objtype.clone(), bytes.part(0, 1).unwrap().to_vec())
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(objtype("series"), ("series".into(), b"P".to_vec()));
@@ -506,7 +517,7 @@ os.environ["EXTRA_DATA_DATA_ROOT"] = os.getcwd()
     };
     assert!(seconds > 1.5e9, "{seconds}");
     assert!(
-        matches!(&evaluated.cell("trains").data, Some(Data::Array(count)) if count.bytes[0] > 0)
+        matches!(&evaluated.cell("trains").data, Some(Data::Array(count)) if count.bytes.in_memory().unwrap()[0] > 0)
     );
     let expected = folder
         .path()

@@ -370,7 +370,8 @@ impl Setup {
             python: self.python.clone(),
             source,
         })?;
-        let channel = Channel::new(stream).map_err(|source| self.channel_error(source))?;
+        let channel = Channel::new(stream, &self.database_dir)
+            .map_err(|source| self.channel_error(source))?;
         Ok((channel, process))
     }
 

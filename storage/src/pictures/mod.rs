@@ -1,13 +1,13 @@
 //! What the table draws: sparklines, thumbnails; and how far numbers spread.
 
+mod large;
 mod numbers;
 mod resample;
 mod spread;
 mod thumbnail;
 mod trendline;
 
-use std::sync::Arc;
-
+use runledger_context::Bytes;
 use runledger_context::value::{Array, Summary};
 use tracing::warn;
 
@@ -23,7 +23,7 @@ pub(crate) enum Drawn {
     /// Shape (2, N), float64: x and y.
     Trendline(Array),
     /// A picture.
-    Png(Arc<Vec<u8>>),
+    Png(Bytes),
 }
 
 /// Makes a summary. One that cannot be made costs itself only: a text says so.
@@ -32,14 +32,20 @@ pub(crate) fn draw(summary: &Summary) -> Drawn {
         Summary::Text(text) => Drawn::Text(text.clone()),
         Summary::Array(array) => Drawn::Array(array.clone()),
         Summary::Png(bytes) => Drawn::Png(bytes.clone()),
-        Summary::Line { x, y } => match trendline::trendline(x.as_ref(), y) {
-            Ok(line) => Drawn::Trendline(line),
-            Err(why) => failed("trendline", &why),
-        },
-        Summary::Picture { pixels, upwards } => match thumbnail::thumbnail(pixels, *upwards) {
-            Ok(png) => Drawn::Png(png.into()),
-            Err(why) => failed("thumbnail", &why),
-        },
+        Summary::Line { x, y } => {
+            let line = large::line(x.as_ref(), y);
+            match line.and_then(|(x, y)| trendline::trendline(x.as_ref(), &y)) {
+                Ok(line) => Drawn::Trendline(line),
+                Err(why) => failed("trendline", &why),
+            }
+        }
+        Summary::Picture { pixels, upwards } => {
+            let pixels = large::picture(pixels);
+            match pixels.and_then(|pixels| thumbnail::thumbnail(&pixels, *upwards)) {
+                Ok(png) => Drawn::Png(png.into()),
+                Err(why) => failed("thumbnail", &why),
+            }
+        }
     }
 }
 

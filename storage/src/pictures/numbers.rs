@@ -12,7 +12,7 @@ pub(super) fn numbers(array: &Array, of_complex: fn(f64, f64) -> f64) -> Result<
         return Err("structures are no numbers".into());
     };
     let big = word.starts_with('>');
-    let bytes = array.bytes.as_slice();
+    let bytes = array.bytes.in_memory().ok_or("too many numbers to hold")?;
     Ok(match word.trim_start_matches(['<', '>', '|', '=']) {
         "b1" => bytes.iter().map(|b| f64::from(u8::from(*b != 0))).collect(),
         "i1" => bytes.iter().map(|b| f64::from(b.cast_signed())).collect(),
