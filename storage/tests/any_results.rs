@@ -7,12 +7,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use runledger_context::run::{RunData, RunId};
-use runledger_context::selection::Selection;
+use runledger_context::run::RunId;
 use runledger_context::value::{Failure, Outcome};
-use runledger_context::worker::{End, Event, Limits, Request, Setup, Worker};
+use runledger_context::worker::{End, Event};
 use runledger_storage::fragment::{FragmentWriter, ready_fragments};
 use runledger_storage::run_file;
 
@@ -34,32 +32,13 @@ fn how_many() -> String {
 
 /// What becomes of every variable of the folder's context file.
 fn outcomes(python: &Path, folder: &Path) -> Vec<(String, Outcome)> {
-    let setup = Setup {
-        python: python.into(),
-        database_dir: folder.into(),
-        memory: None,
-    };
-    let limits = Limits::of(Duration::from_secs(3600));
-    let mut worker = Worker::start(setup, &limits).unwrap();
-    let names = Selection::of(RunData::All).names(worker.manifest());
-    let request = Request {
-        run: run(),
-        data: RunData::All,
-        selected: names.clone(),
-        names,
-        again: Vec::new(),
-        lost: Vec::new(),
-        mock: true,
-        params: serde_json::Map::new(),
-        opener: None,
-    };
     let mut found = Vec::new();
-    let end = worker.evaluate(&request, &limits, &mut |event| {
+    let end = support::evaluate(python, folder, run(), &mut |event| {
         if let Event::Outcome { name, outcome, .. } = event {
             found.push((name, outcome));
         }
     });
-    assert_eq!(end.unwrap(), End::Finished);
+    assert_eq!(end, End::Finished);
     found
 }
 

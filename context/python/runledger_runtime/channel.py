@@ -15,7 +15,7 @@ import struct
 
 import numpy as np
 
-from .arrays import raw_bytes
+from .arrays import raw_pieces
 
 # The other side refuses longer headers; large things travel in buffers.
 LONGEST_HEADER = 64 << 20
@@ -28,23 +28,30 @@ class Buffers:
 
     def __init__(self):
         self.parts = []
-        self._kept = []
         self._known = {}
 
     def add(self, content):
-        """Takes bytes; returns the buffer's number."""
+        """Takes bytes, or an array; returns the buffer's number."""
         self.parts.append(content)
         return len(self.parts) - 1
 
     def add_array(self, array):
         """Takes an array's elements; returns the buffer's number."""
-        array = np.asarray(array, order="C")
+        array = np.asarray(array)
         # The same memory has the same bytes, as long as it is kept.
-        memory = (array.__array_interface__["data"][0], array.nbytes)
+        layout = None if array.flags.c_contiguous else (array.shape, array.strides)
+        memory = (array.__array_interface__["data"][0], array.nbytes, layout)
         if memory not in self._known or array.nbytes == 0:
-            self._kept.append(array)
-            self._known[memory] = self.add(raw_bytes(array))
+            self._known[memory] = self.add(array)
         return self._known[memory]
+
+    def pieces(self):
+        """All parts, in memory that can be sent."""
+        for part in self.parts:
+            yield from [part] if isinstance(part, bytes) else raw_pieces(part)
+
+    def lengths(self):
+        return [len(part) if isinstance(part, bytes) else part.nbytes for part in self.parts]
 
 
 class Channel:
@@ -67,14 +74,13 @@ class Channel:
     def send(self, message, buffers=None, **fields):
         """Sends one frame, or ends the process where nobody can be told anything any more."""
         self.leave_if_forked()
-        parts = buffers.parts if buffers else []
-        lengths = [len(part) for part in parts]
-        header = _header(dict(fields, message=message, buffers=lengths))
+        buffers = buffers or Buffers()
+        header = _header(dict(fields, message=message, buffers=buffers.lengths()))
         self._check_identity()
         try:
             self._socket.sendall(struct.pack("<I", len(header)) + header)
-            for part in parts:
-                self._socket.sendall(part)
+            for piece in buffers.pieces():
+                self._socket.sendall(piece)
         except OSError:
             os._exit(1)
 
