@@ -8,7 +8,7 @@ use std::process::Command;
 use runledger_context::run::RunId;
 use runledger_context::value::*;
 use runledger_storage::fragment::{self, FragmentWriter, ready_fragments, salvage, summaries};
-use runledger_storage::run_file;
+use runledger_storage::{CellValue, run_file};
 
 fn py(dir: &Path, script: &str) -> String {
     let Some(python) = support::python() else {
@@ -577,4 +577,50 @@ fn a_process_that_was_started_meanwhile_does_not_keep_readers_away() {
     child.kill().unwrap();
     child.wait().unwrap();
     read.unwrap();
+}
+
+#[test]
+fn small_arrays_keep_their_type_and_byte_order_in_the_table() {
+    if support::python().is_none() {
+        return;
+    }
+    let d = tempfile::tempdir().unwrap();
+    py(
+        d.path(),
+        r#"
+import numpy as np, pathlib, sys, damnit.ctxsupport as c
+sys.path.insert(0,list(c.__path__)[0])
+from damnit_ctx import Cell
+from damnit_writing import save_fragment
+kinds='<f2 >f2 <f4 >f4 <f8 >f8 <c8 >c8 <c16 >c16 <i2 >i2 >i8 |i1 |b1 |u1 >u4 <u8 <f16 <c32'.split()
+made={f'v{n}_{np.prod(s)}':np.arange(np.prod(s)).reshape(s).astype(k) for n,k in enumerate(kinds) for s in ((3,),(2,2),(0,4))}
+made['zeros']=np.zeros((3,1,2),'>f2')
+for n,a in made.items(): np.save(n+'.npy',a)
+save_fragment(pathlib.Path('.'),1,2,{n:Cell(0,summary_value=a) for n,a in made.items()},{})
+"#,
+    );
+    let fragment = fragment::ready_fragments(d.path(), None).unwrap();
+    for (name, row) in summaries(&fragment[0].path).unwrap().rows {
+        let CellValue::Blob(bytes) = row.value else {
+            panic!("{name}: {row:?}");
+        };
+        // x above y is a line.
+        let kind = match name.ends_with("_4") {
+            true => "trendline",
+            false => "numpy",
+        };
+        assert_eq!(row.summary_type.as_deref(), Some(kind), "{name}");
+        std::fs::write(d.path().join(format!("{name}.found.npy")), bytes).unwrap();
+    }
+    py(
+        d.path(),
+        r#"
+import numpy as np, glob
+wanted=[n for n in glob.glob('*.npy') if 'found' not in n]
+assert len(wanted)==61
+for n in wanted:
+    a,b=np.load(n),np.load(n.replace('.npy','.found.npy'))
+    assert a.dtype.str==b.dtype.str and a.shape==b.shape and np.array_equal(a,b),n
+"#,
+    );
 }

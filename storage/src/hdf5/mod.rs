@@ -15,6 +15,7 @@ mod dataset;
 mod enclosed;
 mod handle;
 mod netcdf;
+mod npy;
 mod reading;
 mod slabs;
 mod types;
