@@ -103,8 +103,10 @@ pub enum Summary {
     Text(String),
     /// These numbers as they are (a scalar, or a small array).
     Array(Array),
-    /// A finished PNG.
+    /// A PNG of any size.
     Png(Bytes),
+    /// RGBA pixels of a figure, shape (rows, columns, 4), uint8.
+    Figure(Array),
     /// A line to be drawn as a sparkline: y, and x where it is not 0, 1, 2, …; both one-dimensional,
     /// of equal length. x is float64 (times in seconds).
     Line {

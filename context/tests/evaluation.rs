@@ -347,7 +347,7 @@ def plotly(run):
     let figure = evaluated.cell("figure");
     assert!(matches!(&figure.data, Some(Data::Image(pixels)) if pixels.shape == [480, 640, 4]));
     assert!(
-        matches!(&figure.summary, Some(Summary::Png(png)) if png.in_memory().unwrap().starts_with(b"\x89PNG"))
+        matches!((&figure.summary, &figure.data), (Some(Summary::Figure(seen)), Some(Data::Image(drawn))) if seen == drawn)
     );
     let objtype = |name| match &evaluated.cell(name).data {
         Some(Data::Encoded { objtype, bytes }) => {
@@ -362,6 +362,42 @@ def plotly(run):
         evaluated.cell("series").summary,
         Some(Summary::Line { .. })
     ));
+}
+
+#[test]
+fn a_plotly_figure_that_is_not_drawn_in_time_costs_its_picture_only() {
+    let evaluated = Folder::with(
+        r#"
+import subprocess
+import plotly.graph_objs as go
+from runledger_runtime import figures
+figures.PATIENCE = 0.5
+class Drawn(go.Figure):
+    def to_image(self, **_): return b"\x89PNG"
+class Hanging(go.Figure):
+    def to_image(self, **_): subprocess.run(["sleep", "600"])
+class Failing(go.Figure):
+    def to_image(self, **_): raise ValueError("no browser")
+@Variable
+def drawn(run): return Drawn()
+@Variable
+def failing(run): return Failing()
+@Variable
+def hanging(run): return Hanging()
+@Variable
+def later(run): return Hanging()
+"#,
+    )
+    .evaluate();
+    let drawn = &evaluated.cell("drawn").summary;
+    assert_eq!(*drawn, Some(Summary::Png(b"\x89PNG".to_vec().into())));
+    for name in ["failing", "hanging", "later"] {
+        let cell = evaluated.cell(name);
+        assert_eq!(cell.summary, Some(Summary::Text("Plotly figure".into())));
+        assert!(
+            matches!(&cell.data, Some(Data::Encoded { objtype, .. }) if objtype == "PlotlyFigure")
+        );
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn shown(summary: &Summary) -> String {
     match summary {
         Summary::Text(text) => text.clone(),
         Summary::Line { .. } => "line".into(),
-        Summary::Picture { .. } | Summary::Png(_) => "picture".into(),
+        Summary::Picture { .. } | Summary::Png(_) | Summary::Figure(_) => "picture".into(),
         Summary::Array(array) if !array.shape.is_empty() => "array".into(),
         Summary::Array(array) => number(array),
     }

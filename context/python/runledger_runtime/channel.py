@@ -29,6 +29,7 @@ class Buffers:
     def __init__(self):
         self.parts = []
         self._known = {}
+        self._made = {}
 
     def add(self, content):
         """Takes bytes, or an array; returns the buffer's number."""
@@ -44,6 +45,14 @@ class Buffers:
         if memory not in self._known or array.nbytes == 0:
             self._known[memory] = self.add(array)
         return self._known[memory]
+
+    def once(self, make, source):
+        """`make(source)`, made once for several places of a cell."""
+        # While the source is kept, nothing else has its identity.
+        key = (make, id(source))
+        if key not in self._made:
+            self._made[key] = (source, make(source))
+        return self._made[key][1]
 
     def pieces(self):
         """All parts, in memory that can be sent."""

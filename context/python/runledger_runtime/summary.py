@@ -1,7 +1,7 @@
 """What the table shows of a cell: found here, drawn by the other side."""
 import numpy as np
 
-from . import encoding, figures, is_loaded_instance
+from . import encoding, failures, figures, is_loaded_instance
 from .arrays import is_number, is_storable, is_text
 from .cell import is_figure
 from .log import log
@@ -73,13 +73,15 @@ def _shape_text(data):
 
 def _encode_figure(figure, name, buffers):
     """A picture of the figure; where it cannot be drawn, its summary alone suffers."""
-    if not figures.is_matplotlib(figure):
-        return encoding.encode_text("Plotly figure", buffers)
     try:
-        return {"kind": "png", "buffer": buffers.add(figures.thumbnail(figure))}
-    except Exception:
-        log.error("Error generating thumbnail for %s", name, exc_info=True)
-        return encoding.encode_text("<thumbnail error>", buffers)
+        if not figures.is_matplotlib(figure):
+            return {"kind": "png", "buffer": buffers.add(figures.plotly_png(figure))}
+        pixels = buffers.once(figures.pixels, figure)
+        return {"kind": "image", "array": encoding.encode_array(pixels, buffers)}
+    except Exception as error:
+        log.error("No picture of the figure %s: %s", name, failures.message_of(error))
+        is_plotly = not figures.is_matplotlib(figure)
+        return encoding.encode_text("Plotly figure" if is_plotly else "<thumbnail error>", buffers)
 
 
 def _encode_scalar(shown, buffers):

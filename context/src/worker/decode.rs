@@ -50,6 +50,7 @@ impl Buffers {
             WireSummary::Text { buffer } => Summary::Text(self.text(buffer)?),
             WireSummary::Array(array) => Summary::Array(self.array(array)?),
             WireSummary::Png { buffer } => Summary::Png(self.bytes(buffer)?),
+            WireSummary::Image { array } => Summary::Figure(self.image(array)?),
             WireSummary::Line { x, y } => self.line(x, y)?,
             WireSummary::Picture { pixels, upwards } => Summary::Picture {
                 pixels: with_dimensions(self.array(pixels)?, 2)?,

@@ -91,15 +91,16 @@ fn held(all: &[f64]) -> Array {
     }
 }
 
-/// A picture with every n-th row and column, where it is too large to be held.
+/// A picture with every n-th row and column, where it is too large to be held. Each element may have several colours.
 pub(super) fn picture(pixels: &Array) -> Made<Array> {
-    let &[rows, columns] = pixels.shape.as_slice() else {
+    let [rows, columns, colours @ ..] = pixels.shape.as_slice() else {
         return Err(format!("the shape {:?} is no picture's", pixels.shape));
     };
     if pixels.bytes.in_memory().is_some() {
         return Ok(pixels.clone());
     }
-    let element = pixels.bytes.len() / elements(pixels);
+    let (rows, columns) = (*rows, *columns);
+    let element = pixels.bytes.len() / (rows * columns);
     let (down, across) = (rows.div_ceil(SIDE), columns.div_ceil(SIDE));
     let mut picked = Vec::new();
     for row in (0..rows).step_by(down) {
@@ -115,7 +116,7 @@ pub(super) fn picture(pixels: &Array) -> Made<Array> {
     }
     Ok(Array {
         dtype: pixels.dtype.clone(),
-        shape: vec![rows.div_ceil(down), columns.div_ceil(across)],
+        shape: [&[rows.div_ceil(down), columns.div_ceil(across)], colours].concat(),
         bytes: picked.into(),
     })
 }

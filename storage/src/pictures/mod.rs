@@ -1,5 +1,6 @@
 //! What the table draws: sparklines, thumbnails; and how far numbers spread.
 
+mod figure;
 mod large;
 mod numbers;
 mod resample;
@@ -31,7 +32,17 @@ pub(crate) fn draw(summary: &Summary) -> Drawn {
     match summary {
         Summary::Text(text) => Drawn::Text(text.clone()),
         Summary::Array(array) => Drawn::Array(array.clone()),
-        Summary::Png(bytes) => Drawn::Png(bytes.clone()),
+        Summary::Png(bytes) => match figure::of_png(bytes) {
+            Ok(png) => Drawn::Png(png),
+            Err(why) => failed("thumbnail", &why),
+        },
+        Summary::Figure(pixels) => {
+            let pixels = large::picture(pixels);
+            match pixels.and_then(|pixels| figure::of_pixels(&pixels)) {
+                Ok(png) => Drawn::Png(png.into()),
+                Err(why) => failed("thumbnail", &why),
+            }
+        }
         Summary::Line { x, y } => {
             let line = large::line(x.as_ref(), y);
             match line.and_then(|(x, y)| trendline::trendline(x.as_ref(), &y)) {
