@@ -365,6 +365,25 @@ def plotly(run):
 }
 
 #[test]
+fn a_summary_that_fails_costs_itself_only() {
+    let evaluated = Folder::with(
+        r#"
+@Variable
+def value(run): return Cell(5, summary_value="no\0text")
+@Variable(summary="no_such_function")
+def function(run): return np.arange(3)
+"#,
+    )
+    .evaluate();
+    let value = evaluated.cell("value");
+    assert!(matches!(value.data, Some(Data::Array(_))));
+    assert_eq!(value.summary, Some(Summary::Text("<summary error>".into())));
+    let function = evaluated.cell("function");
+    assert!(matches!(function.summary, Some(Summary::Line { .. })));
+    assert_eq!(function.summary_method.as_deref(), Some("no_such_function"));
+}
+
+#[test]
 fn a_plotly_figure_that_is_not_drawn_in_time_costs_its_picture_only() {
     let evaluated = Folder::with(
         r#"

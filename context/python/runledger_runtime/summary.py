@@ -8,6 +8,15 @@ from .log import log
 
 
 def encode(cell, method, name, buffers):
+    """The summary of a cell; one that fails costs itself only."""
+    try:
+        return _encode(cell, method, name, buffers)
+    except Exception:
+        log.error("Failed to make a summary of %s", name, exc_info=True)
+        return encoding.encode_text("<summary error>", buffers)
+
+
+def _encode(cell, method, name, buffers):
     """The first that applies: the given value, the NumPy function's, the data's (or preview's) own."""
     if cell.summary_value is not None:
         return _encode_value(cell.summary_value, buffers)
@@ -122,9 +131,15 @@ def _positions(shown):
     x = _coordinate(shown, 0)
     if x is None:
         return None
+    if x.dtype.kind not in "iufcmM":
+        return None
     if x.dtype.kind == "M":
-        return x.astype("datetime64[ns]").astype(np.int64) / 1e9
-    return x.astype(np.float64) if x.dtype.kind in "iufcm" else None
+        positions = x.astype("datetime64[ns]").astype(np.int64) / 1e9
+    else:
+        positions = x.real.astype(np.float64, copy=False)
+    if x.dtype.kind in "mM":
+        positions[np.isnat(x)] = np.nan
+    return positions
 
 
 def _encode_picture(shown, buffers):
