@@ -624,3 +624,71 @@ for n in wanted:
 "#,
     );
 }
+
+#[test]
+fn large_variables_are_compressed_chunk_by_chunk() {
+    if support::python().is_none() {
+        return;
+    }
+    let d = tempfile::tempdir().unwrap();
+    py(
+        d.path(),
+        r#"
+import numpy as np
+r=np.random.default_rng(1)
+r.integers(0,256,3<<20).astype('u1').tofile('noise')
+(np.arange(1500*1001)%777).astype('>f4').tofile('edges')
+r.normal(size=(2,70_001,2)).tofile('complex')
+r.choice([b'a',b'bcd'],800_000).tofile('bytes')
+r.choice([False,True],(3,999_999)).tofile('truth')
+"#,
+    );
+    let read = |name: &str| std::fs::read(d.path().join(name)).unwrap();
+    let variables = [
+        ("noise", "|u1", vec![3 << 20]),
+        ("edges", ">f4", vec![1500, 1001]),
+        ("complex", "<c16", vec![2, 70_001]),
+        ("bytes", "|S3", vec![800_000]),
+        ("truth", "|b1", vec![3, 999_999]),
+    ];
+    let mut dimensions = Vec::new();
+    let variables = variables.map(|(name, dtype, shape)| {
+        let dims: Vec<String> = (0..shape.len()).map(|n| format!("{name}{n}")).collect();
+        dimensions.extend(dims.iter().cloned().zip(shape.iter().copied()));
+        NetcdfVariable {
+            name: name.into(),
+            dims,
+            values: Values::Array(arr(dtype, &shape, read(name))),
+            attributes: vec![],
+            is_data: true,
+        }
+    });
+    let object = Netcdf {
+        objtype: "dataset".into(),
+        dimensions,
+        variables: variables.into(),
+        attributes: vec![],
+    };
+    let cell = Cell {
+        data: Some(Data::Netcdf(object)),
+        ..Cell::default()
+    };
+    let mut w = FragmentWriter::create(d.path(), run(), "a", "context.py").unwrap();
+    w.save("v", &Outcome::Cell(Box::new(cell))).unwrap();
+    w.finish().unwrap();
+    py(
+        d.path(),
+        r#"
+import numpy as np, glob, h5py
+f=h5py.File(glob.glob('extracted_data/*.ready.h5')[0])['v']
+for n in 'noise edges complex bytes truth'.split():
+    a=f[n][()]
+    assert a.tobytes()==open(n,'rb').read(),n
+    assert f[n].compression=='gzip' and f[n].shuffle and f[n].id.get_num_chunks()>1,n
+# What does not get smaller is stored as it is.
+assert f['noise'].id.get_storage_size()==3<<20
+assert f['truth'].id.get_storage_size()<1<<20
+assert f['edges'].chunks==(261,1001)
+"#,
+    );
+}

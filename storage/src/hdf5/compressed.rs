@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::thread;
 
@@ -17,8 +18,10 @@ use runledger_context::Bytes;
 use super::Outcome;
 use super::dataset::unreadable;
 use super::handle::{Handle, call};
-use super::slabs::{Slab, Slabs};
+use super::slabs::Slabs;
 
+/// zlib-rs makes of level 2 what zlib makes of 1, in half the time; its own 1 leaves detector images a fifth larger.
+const LEVEL: Compression = Compression::new(2);
 /// In the mask of filters that a chunk goes without: deflate, the second.
 const WITHOUT_DEFLATE: u32 = 1 << 1;
 
@@ -29,64 +32,75 @@ struct Chunk {
     without: u32,
 }
 
-/// Fills a dataset whose chunks are `slabs` and whose filters are shuffle and deflate.
-pub(super) fn fill(
-    dataset: &Handle,
-    slabs: &Slabs,
-    bytes: &Bytes,
+/// What is to be compressed: an array of elements of `element` bytes.
+struct Work<'a> {
+    slabs: &'a Slabs,
+    bytes: &'a Bytes,
     element: usize,
-    level: u32,
-) -> Outcome {
+}
+
+/// Fills a dataset whose chunks are `slabs` and whose filters are shuffle and deflate.
+pub(super) fn fill(dataset: &Handle, slabs: &Slabs, bytes: &Bytes, element: usize) -> Outcome {
+    let work = Work {
+        slabs,
+        bytes,
+        element,
+    };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    // What is compressed waits until all of a round are: memory for two chunks a core.
+    // A round is what is held in memory: two chunks for each core.
     let round = 2 * cores as u64;
-    for first in (0..slabs.count()).step_by(2 * cores) {
-        let numbers = first..slabs.count().min(first + round);
-        let waiting = Mutex::new(numbers);
-        let work = || {
-            let next = || waiting.lock().ok()?.next();
-            std::iter::from_fn(next)
-                .map(|number| compressed(slabs, &slabs.slab(number), bytes, element, level))
-                .collect::<Outcome<Vec<Chunk>>>()
-        };
-        let chunks = thread::scope(|scope| {
-            let others: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-            let joined = others.into_iter().map(|other| other.join());
-            joined
-                .map(|done| done.unwrap_or_else(|_| Err("compressing failed".into())))
-                .collect::<Outcome<Vec<_>>>()
-        })?;
-        for chunk in chunks.iter().flatten() {
-            write(dataset, chunk)?;
+    let mut first = 0;
+    while first < slabs.count() {
+        let next = slabs.count().min(first + round);
+        for chunk in work.round(first..next, cores)? {
+            write(dataset, &chunk)?;
         }
+        first = next;
     }
     Ok(())
 }
 
-fn compressed(
-    slabs: &Slabs,
-    slab: &Slab,
-    bytes: &Bytes,
-    element: usize,
-    level: u32,
-) -> Outcome<Chunk> {
-    let mut content = bytes.part(slab.start, slab.length).map_err(unreadable)?;
-    if content.len() < slabs.bytes() {
-        // A chunk at the edge has its full size in the file.
-        content.to_mut().resize(slabs.bytes(), 0);
+impl Work<'_> {
+    /// The chunks of some slabs, each made by the first core that is free.
+    fn round(&self, numbers: Range<u64>, cores: usize) -> Outcome<Vec<Chunk>> {
+        let numbers = Mutex::new(numbers);
+        let next = || numbers.lock().ok()?.next();
+        let some = || -> Outcome<Vec<Chunk>> {
+            std::iter::from_fn(next)
+                .map(|number| self.chunk(number))
+                .collect()
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..cores).map(|_| scope.spawn(some)).collect();
+            let mut all = Vec::new();
+            for thread in threads {
+                all.extend(thread.join().map_err(|_| "compressing failed")??);
+            }
+            Ok(all)
+        })
     }
-    let shuffled = shuffled(&content, element);
-    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::new(level));
-    let deflated = deflated
-        .write_all(&shuffled)
-        .and_then(|()| deflated.finish())
-        .map_err(|why| format!("compressing: {why}"))?;
-    let gains = deflated.len() < shuffled.len();
-    Ok(Chunk {
-        offset: slab.offset.clone(),
-        bytes: if gains { deflated } else { shuffled },
-        without: if gains { 0 } else { WITHOUT_DEFLATE },
-    })
+
+    fn chunk(&self, number: u64) -> Outcome<Chunk> {
+        let slab = self.slabs.slab(number);
+        let content = self.bytes.part(slab.start, slab.length);
+        let mut content = content.map_err(unreadable)?;
+        if content.len() < self.slabs.bytes() {
+            // A chunk at the edge has its full size in the file.
+            content.to_mut().resize(self.slabs.bytes(), 0);
+        }
+        let shuffled = shuffled(&content, self.element);
+        let mut encoder = ZlibEncoder::new(Vec::new(), LEVEL);
+        let deflated = encoder
+            .write_all(&shuffled)
+            .and_then(|()| encoder.finish())
+            .map_err(|why| format!("compressing: {why}"))?;
+        let gains = deflated.len() < shuffled.len();
+        Ok(Chunk {
+            offset: slab.offset,
+            bytes: if gains { deflated } else { shuffled },
+            without: if gains { 0 } else { WITHOUT_DEFLATE },
+        })
+    }
 }
 
 /// The first bytes of all elements, then their second bytes, and so on.

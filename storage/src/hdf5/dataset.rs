@@ -128,7 +128,7 @@ fn fill(dataset: &Handle, kind: &Handle, array: &Array, element: usize, layout: 
     }
     let slabs = Slabs::new(&array.shape, element);
     if layout == Layout::Compressed && slabs.count() > 1 {
-        return compressed::fill(dataset, &slabs, &array.bytes, element, GZIP_LEVEL);
+        return compressed::fill(dataset, &slabs, &array.bytes, element);
     }
     match array.bytes.in_memory() {
         Some(all) => write_selected(dataset, kind, H5S_ALL, H5S_ALL, all),
