@@ -50,7 +50,8 @@ fn shrunk(picture: RgbaImage) -> RgbaImage {
     thumbnail(&picture, width, height)
 }
 
-fn png(picture: &RgbaImage) -> Result<Vec<u8>, String> {
+/// A picture in the form in which it is stored.
+pub(super) fn png(picture: &RgbaImage) -> Result<Vec<u8>, String> {
     let mut png = Cursor::new(Vec::new());
     picture
         .write_to(&mut png, ImageFormat::Png)

@@ -32,6 +32,7 @@ pub(super) fn numbers(array: &Array, of_complex: fn(f64, f64) -> f64) -> Result<
             of_complex,
         ),
         "c16" => pairs(&each(bytes, big, f64::from_le_bytes), of_complex),
+        "c32" if !big => pairs(&each(bytes, big, extended), of_complex),
         other => return Err(format!("{other} are no numbers")),
     })
 }

@@ -1,8 +1,9 @@
 //! A two-dimensional array as a small picture.
 
-use image::{ImageFormat, Rgba, RgbaImage};
+use image::{Rgba, RgbaImage};
 use runledger_context::value::Array;
 
+use super::figure::png;
 use super::numbers::numbers;
 use super::resample::resample;
 
@@ -25,8 +26,14 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
         .into_iter()
         .map(finite)
         .collect();
-    if values.is_empty() || values.len() != rows * columns {
-        return Err("there is nothing to draw".into());
+    if values.len() != rows * columns {
+        return Err(format!(
+            "{} values for {rows} rows of {columns}",
+            values.len()
+        ));
+    }
+    if values.is_empty() {
+        return png(&RgbaImage::from_pixel(SIZE, SIZE, Rgba([255; 4])));
     }
     let (low, high) = limits(&values);
     let colour = |row: usize, column: usize| {
@@ -43,11 +50,7 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
     } else {
         blended([rows, columns], colour)
     };
-    let mut png = std::io::Cursor::new(Vec::new());
-    picture
-        .write_to(&mut png, ImageFormat::Png)
-        .map_err(|error| error.to_string())?;
-    Ok(png.into_inner())
+    png(&picture)
 }
 
 /// Each pixel shows one element.
@@ -179,6 +182,12 @@ mod tests {
         let mut values: Vec<f64> = (0..11).rev().map(f64::from).collect();
         assert!((quantile(&mut values, 0.01) - 0.1).abs() < 1e-12);
         assert!((quantile(&mut values, 0.99) - 9.9).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_is_white() {
+        let empty = drawn("<f8", [0, 3], Vec::new(), false);
+        assert!(empty.pixels().all(|pixel| pixel.0 == [255; 4]));
     }
 
     #[test]

@@ -1,9 +1,11 @@
-"""Compares what became of each result with the result; what differs has to be as DAMNIT has it.
+"""Compares what became of each result with the result, and its summary with DAMNIT's. What differs from the result has to
+be as DAMNIT has it.
 
     check.py RUN_FILE FAILURES
 
 FAILURES is JSON: variable → message; the results are in made.pickle. What is wrong is printed: the exit status is 1 then.
 """
+import io
 import json
 import logging
 import pickle
@@ -16,6 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import xarray as xr
+from PIL import Image
 
 
 def read(path, name):
@@ -105,6 +108,52 @@ def complaint(name, result, path, failures):
     return f"{shown(found)}\nDAMNIT gives: {shown(theirs)}"
 
 
+KNOWN = np.dtype(float)
+
+
+def their_summary(name, result):
+    """What DAMNIT shows of a result; None where it shows nothing or an error."""
+    from damnit.context import Cell
+
+    try:
+        found = Cell(result).get_summary(log_name=name)
+    except Exception:
+        return None
+    # Texts and times as numbers: it cannot store them, or shows nothing of them.
+    is_lost = found.endswith("error>") if isinstance(found, str) else getattr(result, "dtype", KNOWN).kind in "UOMm"
+    return None if is_lost else found
+
+
+def summary_complaint(name, result, file):
+    """How the summary of a result differs from DAMNIT's; None if it does not."""
+    theirs = their_summary(name, result)
+    stored = file[".reduced"].get(name)
+    if theirs is None or stored is None:
+        return None
+    # Texts too, as arrays of bytes.
+    ours = np.asarray(stored[()], None if stored.dtype.hasobject else stored.dtype)
+    return None if is_same_summary(ours, theirs) else f"summary: {shown(ours)}\nDAMNIT's: {shown(theirs)}"
+
+
+def is_same_summary(ours, theirs):
+    if hasattr(theirs, "data") and isinstance(theirs.data, bytes):
+        if ours.dtype != np.uint8:
+            return False
+        ours, theirs = pixels(ours.tobytes()), pixels(theirs.data)
+        # Where a coordinate has the same value everywhere, DAMNIT's picture has no area: it is white.
+        is_near = np.mean(np.abs(ours - theirs).max(-1) <= 8) > 0.97 or (theirs == 255).all()
+        return ours.shape == theirs.shape and is_near
+    if isinstance(theirs, str):
+        return ours.tolist() == theirs.encode()
+    theirs = np.asarray(theirs)
+    is_kind = theirs.dtype.names or ours.dtype.newbyteorder("=") == theirs.dtype.newbyteorder("=")
+    return is_kind and np.shape(ours) == theirs.shape and repr_of(ours) == repr_of(theirs)
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(int)
+
+
 def shown(value):
     if isinstance(value, Exception):
         return "".join(traceback.format_exception(value)[-3:])
@@ -121,8 +170,9 @@ def main():
     failures = json.loads(Path(failures).read_text())
     made = pickle.loads(Path("made.pickle").read_bytes())
     wrong = 0
+    file = h5py.File(path)
     for name, wanted in made.items():
-        what = complaint(name, wanted, path, failures)
+        what = complaint(name, wanted, path, failures) or summary_complaint(name, wanted, file)
         if what is not None:
             wrong += 1
             print(f"=== {name}\n{shown(wanted)}\n--- became\n{what}")
