@@ -1,5 +1,6 @@
 //! What one job does: from the users' context file to a fragment that is announced.
 
+mod progress;
 mod recording;
 mod telling;
 
@@ -14,7 +15,7 @@ use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
 
 use crate::job::Job;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, Progress, State};
 use crate::publisher::Publisher;
 use crate::updates::{FILE_SUBMISSIONS, Update, VariableSet};
 use crate::{Result, combiner};
@@ -47,6 +48,8 @@ pub struct Extracted {
     pub computed: usize,
     /// Variables that raised, or were skipped.
     pub failed: usize,
+    /// How many variables had their turn, of how many.
+    pub progress: Option<Progress>,
     /// Why the job ended before all was evaluated.
     pub cut_short: Option<CutShort>,
 }
@@ -72,7 +75,8 @@ pub fn extract(
     let done = evaluate(job, settings, &mut db, &telling);
     // In this order: who hears of the end finds it in the ledger.
     let (state, why) = verdict(&done);
-    ledger.set_state(&job.processing_id, state, why.as_deref())?;
+    let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
+    ledger.end(&job.processing_id, state, why.as_deref(), progress)?;
     telling.tell(&Update::finished(job));
     telling.close(FAREWELL);
     done

@@ -9,6 +9,7 @@ use runledger_storage::fragment::FragmentWriter;
 use serde_json::{Map, Value};
 use tracing::{error, warn};
 
+use super::progress::Counter;
 use super::{Extracted, ExtractionSettings};
 use crate::job::Job;
 use crate::{Error, Result};
@@ -31,6 +32,7 @@ pub(super) fn record(
         stored: stored.collect(),
         writer,
         extracted: Extracted::default(),
+        counter: Counter::start(job, names.len()),
         trouble: None,
     };
     let request = request(job, settings, names);
@@ -44,6 +46,7 @@ pub(super) fn record(
         }
         recorder.extracted.cut_short = cut_short;
     });
+    recorder.extracted.progress = Some(recorder.counter.progress());
     match (recorded, recorder.trouble) {
         (Ok(()), None) => Ok((recorder.writer.finish()?, recorder.extracted)),
         (recorded, trouble) => {
@@ -82,12 +85,16 @@ struct Recorder {
     stored: BTreeSet<String>,
     writer: FragmentWriter,
     extracted: Extracted,
+    counter: Counter,
     /// The disk does not take any more; the first such error.
     trouble: Option<Error>,
 }
 
 impl Recorder {
     fn take(&mut self, event: Event) {
+        if let Event::Outcome { .. } | Event::NoValue { .. } = event {
+            self.counter.count();
+        }
         match event {
             Event::Outcome { name, outcome, .. } => self.save(&name, &outcome),
             Event::StartTime(seconds) => self.note(|writer| writer.save_start_time(seconds)),
