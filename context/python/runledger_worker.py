@@ -1,6 +1,7 @@
 """Starts the worker: `python runledger_worker.py FD MEMORY`.
 
-FD is the channel; MEMORY the bytes that the data of a process may take, 0 for no limit.
+FD is the channel; MEMORY the bytes that the data of a process may take, 0 for no limit. With
+`keep FOLDER NAME SECONDS` it becomes a warm Python instead, see `warm.py`.
 
 This one file keeps to the grammar that all Pythons since 2.6 share, because an interpreter that is too
 old has to be able to say so.
@@ -26,27 +27,49 @@ def say(fd, **more):
 
 
 def main():
-    memory = int(sys.argv.pop())
-    fd = int(sys.argv.pop())
+    arguments = sys.argv[1:]
+    del sys.argv[1:]
+    is_kept = arguments[0] == "keep"
     if sys.version_info < OLDEST:
-        say(fd)
+        say(int(arguments[0]))
         sys.exit("Python is too old: %s" % sys.version)
-    if memory:
-        limit_memory(memory)
+    if not is_kept:
+        limit_memory(int(arguments[1]))
     try:
-        import numpy
+        import numpy  # noqa: F401
     except Exception as error:
-        say(fd, numpy=None, reason=str(error))
+        say(int(arguments[0]), numpy=None, reason=str(error))
         sys.exit("NumPy cannot be imported: %s" % error)
     find_ours_first()
     import damnit_ctx  # noqa: F401 (before a module of the users could take its name)
-    from runledger_runtime import worker
+
+    if is_kept:
+        from runledger_runtime import warm
+    from runledger_runtime import worker  # noqa: F401
 
     find_users_first()
+    if is_kept:
+        warm.keep(arguments[1], arguments[2], int(arguments[3]), begin)
+    else:
+        serve(int(arguments[0]))
+
+
+def begin(fd, memory):
+    """The beginning of a worker that was forked."""
+    limit_memory(memory)
+    serve(fd)
+
+
+def serve(fd):
+    import numpy
+    from runledger_runtime import worker
+
     worker.serve(fd, greeting(numpy=numpy.__version__))
 
 
 def limit_memory(most):
+    if not most:
+        return
     # Who asks for more gets a MemoryError, which costs one variable; the system's own way is to kill.
     import resource
 

@@ -59,6 +59,7 @@ impl Site {
             python: self.config.context.python.clone(),
             opener: (!opener.is_empty()).then(|| opener.clone()),
             time_limit: self.config.jobs.time_limit,
+            keep_python: self.config.jobs.keep_python(),
             variable_time_limit: self.config.jobs.variable_time_limit,
             memory: self.config.jobs.memory(),
             stop: Stop::default(),

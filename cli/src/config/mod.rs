@@ -83,12 +83,21 @@ pub(crate) struct JobSettings {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) variable_time_limit: Option<Duration>,
+    /// So long a Python that has imported everything waits for a database's next job; zero: none does.
+    #[serde(default, with = "humantime_serde")]
+    pub(crate) warm_python: Duration,
     /// What the data of each of a job's Python processes may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory: Option<Memory>,
 }
 
 impl JobSettings {
+    /// How long a Python may wait for the next job. On a cluster the next one is elsewhere.
+    pub(crate) fn keep_python(&self) -> Option<Duration> {
+        let is_cluster = std::env::var_os("SLURM_JOB_ID").is_some();
+        (!is_cluster && !self.warm_python.is_zero()).then_some(self.warm_python)
+    }
+
     /// The limit for a job that runs here, in bytes: what is set, or what the queue gave to the job.
     pub(crate) fn memory(&self) -> Option<u64> {
         let given = || std::env::var("SLURM_MEM_PER_NODE").ok()?.parse().ok();
@@ -117,6 +126,7 @@ impl Config {
                 local_limit: half_the_cores(),
                 time_limit: Duration::from_secs(2 * 3600),
                 variable_time_limit: None,
+                warm_python: Duration::ZERO,
                 memory: None,
             },
         }

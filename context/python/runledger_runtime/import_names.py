@@ -55,5 +55,8 @@ class PackageFinder:
 
 
 def install():
+    """Once in a process and its forks."""
+    if any(isinstance(finder, ContextFinder) for finder in sys.meta_path):
+        return
     sys.meta_path.insert(0, ContextFinder())
     sys.meta_path.append(PackageFinder())

@@ -18,8 +18,9 @@ def serve(fd, greeting):
     faulthandler.enable()
     start_log()
     import_names.install()
+    environment = dict(os.environ)
     try:
-        _converse(channel)
+        _converse(channel, environment)
     except BaseException as error:
         # Python itself would wait for the users' threads before it ends.
         log.critical("The worker failed\n%s", context_file.own_traceback(error))
@@ -27,13 +28,22 @@ def serve(fd, greeting):
     _leave()
 
 
-def _converse(channel):
+def _converse(channel, environment):
     context = _load(channel)
     while context is not None:
         request = channel.receive()
         if request is None or request["message"] == "stop":
             break
-        _answer(channel, context, request)
+        if request["message"] == "tell-imported":
+            _tell_imported(channel, environment)
+        else:
+            _answer(channel, context, request)
+
+
+def _tell_imported(channel, environment):
+    from .imported import described
+
+    channel.send("imported", **described(os.getcwd(), environment))
 
 
 def _without_buffers(greeting):

@@ -13,7 +13,9 @@ mod message;
 mod printed;
 mod process;
 mod rounds;
+mod spawned;
 mod turns;
+mod warm;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -51,6 +53,8 @@ pub struct Setup {
     pub database_dir: PathBuf,
     /// Bytes that the data of each of its processes may take; None: no limit.
     pub memory: Option<u64>,
+    /// How long a Python that has imported everything may wait for the next job here; None: none is kept.
+    pub keep: Option<Duration>,
 }
 
 /// What is to be evaluated.
@@ -121,6 +125,7 @@ pub struct Worker {
     process: Process,
     setup: Setup,
     manifest: Manifest,
+    vacancy: Option<warm::Place>,
     runtime: Runtime,
 }
 
@@ -135,12 +140,13 @@ impl Worker {
             return Err(Error::NoContextFile { path });
         }
         let runtime = Runtime::unpacked()?;
-        let (channel, process) = setup.spawn(&runtime)?;
+        let (channel, process, vacancy) = setup.spawn(&runtime)?;
         let mut worker = Self {
             channel,
             process,
             setup,
             manifest: Manifest::default(),
+            vacancy,
             runtime,
         };
         worker.begin(limits)?;
@@ -154,7 +160,7 @@ impl Worker {
 
     /// Puts a new Python in the place of one that has ended.
     fn restart(&mut self, limits: &Limits) -> Result<()> {
-        (self.channel, self.process) = self.setup.spawn(&self.runtime)?;
+        (self.channel, self.process, self.vacancy) = self.setup.spawn(&self.runtime)?;
         self.begin(limits)
     }
 
@@ -204,6 +210,31 @@ impl Worker {
                 }
                 Err(other) => return Err(other),
             }
+        }
+    }
+
+    /// Ends it. Where the setup wants that, and there is none yet, a Python stays behind that imports what this
+    /// one has imported, and from which the next worker is forked.
+    pub fn end(mut self) {
+        let Some((place, patience)) = self.vacancy.take().zip(self.setup.keep) else {
+            return;
+        };
+        let left = self.imported().and_then(|imported| {
+            let script = self.runtime.script();
+            warm::leave(&place, &self.setup, &script, &imported, patience)
+        });
+        if let Err(why) = left {
+            tracing::debug!("no warm Python is left behind: {why}");
+        }
+    }
+
+    /// What it has imported, in the words that `warm.py` reads.
+    fn imported(&mut self) -> std::io::Result<Value> {
+        self.channel.send(&json!({"message": "tell-imported"}))?;
+        let until = Instant::now() + FAREWELL;
+        match self.receive(Some(until), &Stop::default()) {
+            Ok(frame) => Ok(frame.header),
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
         }
     }
 
@@ -316,7 +347,7 @@ impl Worker {
         deadline: Option<Instant>,
         stop: &Stop,
     ) -> std::result::Result<Frame, NoFrame> {
-        let process = &self.process;
+        let process = &mut self.process;
         let patience = Patience { deadline, stop };
         self.channel.receive(&patience, &mut || process.is_alive())
     }
@@ -364,14 +395,14 @@ impl Setup {
         self.database_dir.join("context.py")
     }
 
-    fn spawn(&self, runtime: &Runtime) -> Result<(Channel, Process)> {
+    fn spawn(&self, runtime: &Runtime) -> Result<(Channel, Process, Option<warm::Place>)> {
         let started = Process::start(self, &runtime.script());
-        let (process, stream) = started.map_err(|source| Error::NoPython {
+        let started = started.map_err(|source| Error::NoPython {
             python: self.python.clone(),
             source,
         })?;
-        let channel = Channel::new(stream).map_err(|source| self.channel_error(source))?;
-        Ok((channel, process))
+        let channel = Channel::new(started.stream).map_err(|source| self.channel_error(source))?;
+        Ok((channel, started.process, started.vacancy))
     }
 
     fn channel_error(&self, source: std::io::Error) -> Error {

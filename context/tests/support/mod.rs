@@ -78,6 +78,7 @@ impl Folder {
             python,
             database_dir: self.path().to_path_buf(),
             memory: None,
+            keep: None,
         }
     }
 

@@ -37,6 +37,8 @@ pub struct ExtractionSettings {
     pub variable_time_limit: Option<Duration>,
     /// Bytes that the data of each of the job's Python processes may take; None: no limit.
     pub memory: Option<u64>,
+    /// How long a Python that has imported everything may wait for the next job; None: none is kept.
+    pub keep_python: Option<Duration>,
     /// Ends the job at once; what it has finished is handed in.
     pub stop: Stop,
 }
@@ -123,6 +125,7 @@ fn evaluate(
             &mut telling.lock(),
         )?;
     }
+    worker.end();
     Ok(extracted)
 }
 
@@ -151,6 +154,7 @@ fn setup(db: &Database, settings: &ExtractionSettings) -> Result<Setup> {
         python,
         database_dir: db.dir().to_path_buf(),
         memory: settings.memory,
+        keep: settings.keep_python,
     })
 }
 
