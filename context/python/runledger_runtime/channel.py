@@ -57,6 +57,8 @@ class Channel:
         self._identity = _identity(safe)
         self._pid = os.getpid()
         self._outlives = True
+        # Users' own threads may hand results in while the main one speaks.
+        self._turn = _thread.allocate_lock()
         os.register_at_fork(after_in_child=self._socket.close)
 
     def leave_if_forked(self):
@@ -67,12 +69,24 @@ class Channel:
     def send(self, message, buffers=None, **fields):
         """Sends one frame, or ends the process where nobody can be told anything any more."""
         self.leave_if_forked()
-        parts = buffers.parts if buffers else []
-        lengths = [len(part) for part in parts]
-        header = _header(dict(fields, message=message, buffers=lengths))
+        parts = frame(dict(fields, message=message), buffers)
+        with self._turn:
+            self._send(parts)
+
+    def ask(self, messages):
+        """Sends frames, (fields, buffers) each, without any other between them; returns the answer to them."""
+        frames = [frame(fields, buffers) for fields, buffers in messages]
+        with self._turn:
+            for parts in frames:
+                self._send(parts)
+            answer = self.receive()
+        if answer is None:
+            os._exit(1)
+        return answer
+
+    def _send(self, parts):
         self._check_identity()
         try:
-            self._socket.sendall(struct.pack("<I", len(header)) + header)
             for part in parts:
                 self._socket.sendall(part)
         except OSError:
@@ -127,6 +141,13 @@ class Channel:
 def _identity(fd):
     status = os.fstat(fd)
     return status.st_dev, status.st_ino
+
+
+def frame(fields, buffers):
+    """The parts of a frame, bytes of any kind."""
+    parts = buffers.parts if buffers else []
+    header = _header(dict(fields, buffers=[len(part) for part in parts]))
+    return [struct.pack("<I", len(header)) + header, *parts]
 
 
 def _header(fields):

@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-from . import import_names, keeper
+from . import keeper
 from .imported import Imports
 
 _TICK = 2.0         # seconds between two looks whether anybody can still want us
@@ -30,7 +30,6 @@ def keep(folder, name, patience, begin):
     job = json.load(sys.stdin)
     if not _detach() or not _is_first():
         return
-    import_names.install()
     imports = Imports([tuple(module) for module in job["modules"]], job["own"], os.getcwd())
     unfit = job["unfit"] or imports.unfit()
     print(f"cannot serve: {unfit}" if unfit else "ready", flush=True)

@@ -3,7 +3,7 @@ import atexit
 import faulthandler
 import os
 
-from . import context_file, failures, import_names, opening
+from . import context_file, failures, job, opening
 from .channel import Channel
 from .evaluation import Evaluation
 from .log import log, start as start_log
@@ -17,7 +17,6 @@ def serve(fd, greeting):
     # A crash in somebody's C code leaves its Python lines in the log.
     faulthandler.enable()
     start_log()
-    import_names.install()
     environment = dict(os.environ)
     try:
         _converse(channel, environment)
@@ -101,7 +100,9 @@ def _answer(channel, context, request):
     evaluation = Evaluation(context.variables, dict(request, selected=selected), run, began)
     for lost in request["lost"]:
         evaluation.errors[lost["name"]] = failures.earlier(lost["class"], lost["text"])
+    job.begin(channel, request["opener"])
     report_all(names, request["again"], evaluation, channel)
+    job.end()
     channel.outlive_other_side()
     channel.send("finished")
 
