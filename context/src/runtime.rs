@@ -68,6 +68,21 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// The folder of the runtime in the user's cache, which stays: for `PYTHONPATH`.
+    ///
+    /// # Errors
+    /// [`Error::Unpack`]: the cache cannot be used, or somebody else can write to it.
+    pub fn kept() -> Result<PathBuf> {
+        let cache = user_cache().ok_or_else(|| Error::Unpack {
+            folder: PathBuf::from("~/.cache"),
+            source: io::Error::other("neither XDG_CACHE_HOME nor HOME is the path of a folder"),
+        })?;
+        kept_in(&cache).map_err(|source| Error::Unpack {
+            folder: cache,
+            source,
+        })
+    }
+
     /// The runtime in the user's cache (`$XDG_CACHE_HOME`, else `~/.cache`), or in a temporary folder
     /// where the cache cannot be used or trusted.
     pub fn unpacked() -> Result<Self> {

@@ -10,6 +10,7 @@ mod init;
 mod key_value;
 mod listen;
 mod listener;
+mod notebook;
 mod read_context;
 mod reprocess;
 mod stop;
@@ -101,6 +102,7 @@ fn only_prints(command: &Command) -> bool {
             | C::DbConfig(_)
             | C::Listener(_)
             | C::Proposal { .. }
+            | C::PythonPath
     )
 }
 
@@ -120,6 +122,9 @@ pub(crate) fn run(arguments: Arguments) -> Result {
     };
     if let Command::Completions { shell } = arguments.command {
         return completions::print(shell);
+    }
+    if matches!(arguments.command, Command::PythonPath) {
+        return notebook::python_path();
     }
     if !matches!(arguments.command, Command::Listen(_)) {
         logging::start(loudness, None)?;
@@ -142,6 +147,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::Combiner(what) => combiner::run(&here, what, &site),
         Command::Table(table) => table::run(&table),
         Command::Demo(demo) => demo::run(&demo),
-        Command::Config(_) | Command::Completions { .. } => Ok(()),
+        Command::SaveResults => notebook::save_results(&site),
+        Command::Config(_) | Command::Completions { .. } | Command::PythonPath => Ok(()),
     }
 }

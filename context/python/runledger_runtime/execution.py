@@ -1,6 +1,7 @@
 """Evaluates a pipeline's variables in this process, and keeps all that they came to."""
 from . import failures, job, opening
 from .cell import Cell
+from .context_file import own_traceback
 from .evaluation import Evaluation
 from .failures import DependencyError, Skip
 from .log import log
@@ -56,4 +57,4 @@ def _tell(outcome, label):
     elif isinstance(error, (Skip, DependencyError)):
         log.warning("%sSkipped %s: %s", label, name, failures.message_of(error))
     else:
-        log.error("%sCould not get data for %s", label, name, exc_info=error)
+        log.error("%sCould not get data for %s\n%s", label, name, own_traceback(error).rstrip())

@@ -22,7 +22,9 @@ class NotSaved(RuntimeError):
 
 def save(cells, errors, database_dir, proposal, run, provenance):
     """Saves cells and exceptions (by variable) in a run of a database; returns the fragment's path, a text."""
-    database_dir = os.path.abspath(os.fspath(database_dir))
+    database_dir = failures.storable_text(os.path.abspath(os.fspath(database_dir)))
+    for name in (*cells, *errors):
+        _check_name(name)
     # Complete before the first is sent: who reads them waits for nobody's code.
     messages = list(_messages(cells, errors, database_dir, int(proposal), int(run), provenance))
     working_for = job.current()
@@ -34,11 +36,17 @@ def save(cells, errors, database_dir, proposal, run, provenance):
     return answer["path"]
 
 
+def _check_name(name):
+    fits = isinstance(name, str) and name and not name.startswith(".") and name == failures.storable_text(name)
+    if not fits or "/" in name:
+        raise ValueError(f"{name!r} cannot be the name of a variable: take letters, digits and underscores")
+
+
 def _messages(cells, errors, database_dir, proposal, run, provenance):
     """(Fields, buffers) of each frame."""
     yield {
         "message": "submission", "protocol": PROTOCOL, "database_dir": database_dir,
-        "proposal": proposal, "run": run, "provenance": str(provenance),
+        "proposal": proposal, "run": run, "provenance": failures.storable_text(str(provenance)),
     }, None
     for name, cell in cells.items():
         yield from _result(name, cell)

@@ -123,7 +123,8 @@ struct Lengths {
     buffers: Vec<u64>,
 }
 
-fn receive(source: &mut impl Read) -> Result<Frame, NoFrame> {
+/// The next frame from any source.
+pub(super) fn receive(source: &mut impl Read) -> Result<Frame, NoFrame> {
     let mut length = [0; 4];
     source.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);

@@ -1,9 +1,12 @@
 //! What the worker says, as JSON; the numbers of buffers are not yet followed here.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::manifest::{Manifest, Problem};
+use crate::run::RunId;
 use crate::value::Failure;
 
 /// The first message, from any interpreter that can run a script at all.
@@ -62,6 +65,32 @@ pub(super) enum Progress {
         text: String,
     },
     Finished,
+}
+
+/// The beginning of results that users' code hands in by itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct SubmissionHead {
+    pub(super) protocol: u32,
+    pub(super) database_dir: PathBuf,
+    #[serde(flatten)]
+    pub(super) run: RunId,
+    pub(super) provenance: String,
+}
+
+/// What follows it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "message", rename_all = "kebab-case")]
+pub(super) enum HandedIn {
+    Result {
+        name: String,
+        cell: Box<WireCell>,
+    },
+    Failed {
+        name: String,
+        class: String,
+        text: String,
+    },
+    Submitted,
 }
 
 /// Why a transient variable failed.

@@ -14,6 +14,7 @@ mod printed;
 mod process;
 mod rounds;
 mod spawned;
+mod submission;
 mod turns;
 mod warm;
 
@@ -30,6 +31,8 @@ pub use self::limits::{Limits, Stop};
 use self::message::{Hello, Progress, Reading};
 use self::process::Process;
 pub use self::rounds::CutShort;
+use self::submission::{Desk, Served};
+pub use self::submission::{Submission, receive as receive_submission};
 use self::turns::Turns;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -127,6 +130,7 @@ pub struct Worker {
     manifest: Manifest,
     vacancy: Option<warm::Place>,
     runtime: Runtime,
+    desk: Desk,
 }
 
 impl Worker {
@@ -148,6 +152,7 @@ impl Worker {
             manifest: Manifest::default(),
             vacancy,
             runtime,
+            desk: Desk::default(),
         };
         worker.begin(limits)?;
         Ok(worker)
@@ -156,6 +161,15 @@ impl Worker {
     /// What the context file declares.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Lets `take` have what users' code hands in by itself while it evaluates: it returns the file that has the
+    /// results then, or why there is none.
+    pub fn on_submission(
+        &mut self,
+        take: impl FnMut(&mut Submission<'_>) -> std::result::Result<PathBuf, String> + Send + 'static,
+    ) {
+        self.desk = Desk::of(Box::new(take));
     }
 
     /// Puts a new Python in the place of one that has ended.
@@ -188,7 +202,7 @@ impl Worker {
             return Ok(End::Broken(turns.broken(Cause::Died(how))));
         }
         loop {
-            let frame = match self.receive(limits.next(turns.started()), &limits.stop) {
+            let frame = match self.receive_progress(limits.next(turns.started()), &limits.stop) {
                 Ok(frame) => frame,
                 Err(why) => {
                     let cause = self.cause(why, limits);
@@ -339,6 +353,26 @@ impl Worker {
                 problems,
                 traceback,
             }),
+        }
+    }
+
+    /// The next frame that is about the evaluation; submissions are served meanwhile.
+    fn receive_progress(
+        &mut self,
+        deadline: Option<Instant>,
+        stop: &Stop,
+    ) -> std::result::Result<Frame, NoFrame> {
+        loop {
+            let frame = self.receive(deadline, stop)?;
+            let mut desk = std::mem::take(&mut self.desk);
+            let served = desk.serve(frame, &mut || self.receive(deadline, stop));
+            self.desk = desk;
+            match served? {
+                Served::Other(frame) => return Ok(frame),
+                Served::Answer(answer) => {
+                    self.channel.send(&answer).map_err(|_| NoFrame::Ended)?;
+                }
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod progress;
 mod recording;
+mod submission;
 mod telling;
+
+pub use submission::save_results;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,11 +17,11 @@ use runledger_storage::Database;
 use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
 
+use crate::Result;
 use crate::job::Job;
 use crate::ledger::{Ledger, Progress, State};
 use crate::publisher::Publisher;
-use crate::updates::{FILE_SUBMISSIONS, Update, VariableSet};
-use crate::{Result, combiner};
+use crate::updates::{Update, VariableSet};
 use telling::{Heartbeat, Telling};
 
 /// How long the messages of a job that is done may take.
@@ -109,22 +112,12 @@ fn evaluate(
         update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
     }
     let heartbeat = Heartbeat::start(telling);
+    worker.on_submission(submission::taken_by(telling.clone()));
     let names = selected(worker.manifest(), job);
     info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
     let (fragment, extracted) = recording::record(job, settings, &mut worker, names, &limits)?;
     drop(heartbeat);
-    if telling.is_heard() {
-        let submission = Update::submission(&job.database_dir, &fragment, job.run);
-        telling.tell_on(FILE_SUBMISSIONS, &submission);
-    } else {
-        // No broker, so no combiner that would hear of it.
-        combiner::merge_run(
-            &job.database_dir,
-            job.run,
-            combiner::ATTENDED,
-            &mut telling.lock(),
-        )?;
-    }
+    submission::hand_in(&job.database_dir, &fragment, job.run, &mut telling.lock())?;
     worker.end();
     Ok(extracted)
 }

@@ -106,35 +106,39 @@ impl Recorder {
     }
 
     fn save(&mut self, name: &str, outcome: &Outcome) {
-        match self.writer.save(name, outcome) {
-            Ok(()) => self.count(outcome),
-            Err(why) if why.is_not_storable() => {
-                error!("{name}: {why}");
-                self.fail(name, "NotStorable", why.to_string());
-            }
-            Err(why) => self.trouble = self.trouble.take().or(Some(why.into())),
+        match save(&mut self.writer, name, outcome) {
+            Ok(true) => self.extracted.computed += 1,
+            Ok(false) => self.extracted.failed += 1,
+            Err(why) => self.trouble = self.trouble.take().or(Some(why)),
         }
-    }
-
-    fn count(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Cell(_) => self.extracted.computed += 1,
-            Outcome::Failed(_) => self.extracted.failed += 1,
-        }
-    }
-
-    fn fail(&mut self, name: &str, class: &str, message: String) {
-        let failure = Failure {
-            class: class.into(),
-            message,
-        };
-        self.extracted.failed += 1;
-        self.note(|writer| writer.save(name, &Outcome::Failed(failure)));
     }
 
     fn note(&mut self, write: impl FnOnce(&mut FragmentWriter) -> runledger_storage::Result<()>) {
         if let Err(why) = write(&mut self.writer) {
             self.trouble = self.trouble.take().or(Some(why.into()));
+        }
+    }
+}
+
+/// Saves what became of a variable, and says whether that is a value: in the place of one that cannot be stored
+/// is the reason.
+///
+/// # Errors
+/// The disk does not take any more.
+pub(super) fn save(writer: &mut FragmentWriter, name: &str, outcome: &Outcome) -> Result<bool> {
+    match writer.save(name, outcome) {
+        Err(why) if why.is_not_storable() => {
+            error!("{name}: {why}");
+            let failure = Failure {
+                class: "NotStorable".into(),
+                message: why.to_string(),
+            };
+            writer.save(name, &Outcome::Failed(failure))?;
+            Ok(false)
+        }
+        saved => {
+            saved?;
+            Ok(matches!(outcome, Outcome::Cell(_)))
         }
     }
 }
