@@ -4,12 +4,13 @@ from runledger_runtime.cell import Cell
 from runledger_runtime.failures import GroupError, Skip
 from runledger_runtime.variable import RunData, Variable
 
-__all__ = ["Cell", "GroupError", "Pipeline", "RunData", "Skip", "Variable"]
+__all__ = ["Cell", "Group", "GroupError", "Pipeline", "RunData", "Skip", "Variable"]
 
 # What few files need is read when it is asked for: the start of a job is waited for.
 _LATER = {
     "ContextFile": "pipeline_context",
     "ContextFileErrors": "pipeline_context",
+    "Group": "group",
     "Pipeline": "pipeline",
     "Results": "results",
     "save_fragment": "results",

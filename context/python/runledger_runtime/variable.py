@@ -2,6 +2,8 @@
 import inspect
 from enum import Enum
 
+from .group import GroupVariable, is_group
+
 
 class RunData(Enum):
     """The part of a run's data."""
@@ -27,11 +29,13 @@ class Variable:
         self.summary = summary
         self.declared_data = data
         self.cluster = cluster
-        self.tags = _several(tags)
+        self.tags = several(tags)
         self.transient = transient
         self.units = units
         self.name = None
         self.func = None
+        # In a group: "self#…" of an annotation → the "var#…" that it stands for.
+        self.links = {}
         if function is not None:
             self(function)
 
@@ -43,6 +47,10 @@ class Variable:
         if self.description is None:
             self.description = inspect.getdoc(function)
         return self
+
+    def __get__(self, instance, owner):
+        """The attribute of a class is the Variable itself, that of a group a link to the group's own one."""
+        return GroupVariable(instance, self) if is_group(instance) else self
 
     @property
     def data(self):
@@ -56,7 +64,7 @@ class Variable:
         notes = getattr(self.func, "__annotations__", {})
         found = [(parameter, notes.get(parameter.name)) for parameter in listed]
         return [
-            (parameter.name, note, parameter.default is not parameter.empty)
+            (parameter.name, self.links.get(note, note), parameter.default is not parameter.empty)
             for parameter, note in found
             if isinstance(note, str)
         ]
@@ -71,7 +79,7 @@ class Variable:
         return getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
 
 
-def _several(tags):
+def several(tags):
     """One tag or several as a tuple; anything else stays as it is, for the check to name it."""
     if isinstance(tags, str):
         return (tags,)
