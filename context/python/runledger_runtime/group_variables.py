@@ -29,12 +29,12 @@ def of_namespace(namespace, known):
 
 
 def _of_group(group):
-    """The group's own copies of its classes' variables; those of base classes come first."""
+    """The group's own copies of its classes' variables, base classes first; of two with one name the last counts."""
     declared = {}
     for cls in reversed(type(group).__mro__):
         own = vars(cls).items()
         declared.update((name, value) for name, value in own if isinstance(value, Variable) and value.func)
-    return [_bound(variable, group) for variable in declared.values()]
+    return {variable.name: _bound(variable, group) for variable in declared.values()}.values()
 
 
 def _bound(variable, group):
