@@ -88,6 +88,17 @@ def find_ours_first():
     sys.path[:] = [HERE] + [folder for folder in sys.path if folder != HERE]
 
 
+def get_ready_for_users_pool():
+    """A process that the users' code has spawned begins with this file, too; then it imports theirs."""
+    before = sys.path[:]
+    find_ours_first()
+    import damnit_ctx  # noqa: F401
+    from runledger_runtime import import_names
+
+    import_names.install()
+    sys.path[:] = before
+
+
 def find_users_first():
     # The database folder comes first, as if the context file were a script; we come last, for the
     # process pools of users, which import anew.
@@ -97,3 +108,5 @@ def find_users_first():
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":
+    get_ready_for_users_pool()

@@ -1,4 +1,5 @@
 """The decorator `@Variable`."""
+import importlib
 import inspect
 from enum import Enum
 
@@ -52,6 +53,22 @@ class Variable:
         """The attribute of a class is the Variable itself, that of a group a link to the group's own one."""
         return GroupVariable(instance, self) if is_group(instance) else self
 
+    def __copy__(self):
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
+    def __reduce__(self):
+        # Process pools get it by its name, as they get functions: under this name the file has no function.
+        place = (self.func.__module__, self.func.__qualname__)
+        if _declared(*place) is not self:
+            raise TypeError(f"cannot pickle the variable {self.name!r}: it is not what its file calls "
+                            f"{self.func.__qualname__!r}")
+        return _declared, place
+
     @property
     def data(self):
         """The part of the data that it needs, "raw" unless declared otherwise or promoted."""
@@ -77,6 +94,14 @@ class Variable:
         """File and first line of the function, None where Python does not say."""
         code = getattr(inspect.unwrap(self.func), "__code__", None)
         return getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
+
+
+def _declared(module, path):
+    """What a module calls `path`, None if nothing."""
+    found = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
 
 
 def several(tags):
