@@ -93,9 +93,7 @@ def get_ready_for_users_pool():
     before = sys.path[:]
     find_ours_first()
     import damnit_ctx  # noqa: F401
-    from runledger_runtime import import_names
 
-    import_names.install()
     sys.path[:] = before
 
 

@@ -51,6 +51,7 @@ const FILES: &[(&str, &str)] = embedded![
     "runledger_runtime/log.py",
     "runledger_runtime/netcdf.py",
     "runledger_runtime/opening.py",
+    "runledger_runtime/parallel.py",
     "runledger_runtime/pipeline.py",
     "runledger_runtime/pipeline_context.py",
     "runledger_runtime/pipeline_variables.py",

@@ -258,8 +258,7 @@ fn a_python_without_numpy_is_told_so() {
 
 #[test]
 fn a_runtime_with_another_protocol_is_refused() {
-    let greeting =
-        r#"{"message": "hello", "protocol": 9, "python": "3.12.0", "numpy": "2", "buffers": []}"#;
+    let greeting = r#"{"message": "hello", "protocol": 9, "python": "3.12.0", "pid": 1, "numpy": "2", "buffers": []}"#;
     let fake = format!(
         r"printf '\{:o}\000\000\000%s' '{greeting}' >&3",
         greeting.len()

@@ -60,6 +60,7 @@ impl Site {
             python: self.config.context.python.clone(),
             opener: (!opener.is_empty()).then(|| opener.clone()),
             time_limit: self.config.jobs.time_limit,
+            context_workers: self.config.jobs.context_workers.get(),
             keep_python: self.config.jobs.keep_python(),
             variable_time_limit: self.config.jobs.variable_time_limit,
             memory: self.config.jobs.memory(),

@@ -33,7 +33,7 @@ class Arguments:
     """What a job knows: the run, the parameters, and the results so far."""
 
     def __init__(self, request, run, results):
-        self._selected = dict.fromkeys(request["selected"])
+        self._selected = {name: place for place, name in enumerate(request["selected"])}
         self._parameters = request["params"]
         self._results = results
         self._number = (request["proposal"], request["run"])
@@ -76,7 +76,11 @@ class Arguments:
         matches = graph.matching(self._results, wanted)
         if not matches:
             raise _Absent(graph.matching(self._selected, wanted))
-        return {name: self._results[name] for name in matches}
+        # However they came: `start_time`, then in the order of evaluation one by one.
+        return {name: self._results[name] for name in sorted(matches, key=self._place)}
+
+    def _place(self, name):
+        return self._selected.get(name, -1)
 
     def _parameter(self, wanted):
         if wanted not in self._parameters:

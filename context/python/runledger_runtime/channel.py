@@ -57,9 +57,34 @@ class Channel:
         self._identity = _identity(safe)
         self._pid = os.getpid()
         self._outlives = True
+        self._is_forking = False
+        self._lock = None
         # Users' own threads may hand results in while the main one speaks.
         self._turn = _thread.allocate_lock()
-        os.register_at_fork(after_in_child=self._socket.close)
+        os.register_at_fork(after_in_child=self._close_in_child)
+
+    def _close_in_child(self):
+        if not self._is_forking:
+            self._socket.close()
+
+    def share_with_forks(self):
+        """From now on those that `fork` makes can send, too: one frame at a time, and they receive nothing."""
+        import tempfile
+
+        if self._lock is None:
+            self._lock = tempfile.TemporaryFile()
+
+    def fork(self):
+        """As `os.fork`; the child may send."""
+        self._is_forking = True
+        try:
+            pid = os.fork()
+        finally:
+            self._is_forking = False
+        if pid == 0:
+            self._pid = os.getpid()
+            self._turn = _thread.allocate_lock()
+        return pid
 
     def leave_if_forked(self):
         """Ends a forked child that has come back out of the users' function."""
@@ -71,24 +96,29 @@ class Channel:
         self.leave_if_forked()
         parts = frame(dict(fields, message=message), buffers)
         with self._turn:
-            self._send(parts)
+            self._send([parts])
 
     def ask(self, messages):
         """Sends frames, (fields, buffers) each, without any other between them; returns the answer to them."""
         frames = [frame(fields, buffers) for fields, buffers in messages]
         with self._turn:
-            for parts in frames:
-                self._send(parts)
+            self._send(frames)
             answer = self.receive()
         if answer is None:
             os._exit(1)
         return answer
 
-    def _send(self, parts):
+    def _send(self, frames):
         self._check_identity()
         try:
-            for part in parts:
-                self._socket.sendall(part)
+            if self._lock is not None:
+                # Belongs to a process, and ends with it.
+                fcntl.lockf(self._lock, fcntl.LOCK_EX)
+            for parts in frames:
+                for part in parts:
+                    self._socket.sendall(part)
+            if self._lock is not None:
+                fcntl.lockf(self._lock, fcntl.LOCK_UN)
         except OSError:
             os._exit(1)
 

@@ -61,10 +61,23 @@ def _let_go(descriptors):
 
 def _wait(pid, connection):
     """Returns when the worker has ended, or the job does not want it any more."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
     watch = select.poll()
-    watch.register(os.pidfd_open(pid), select.POLLIN)
+    watch.register(woken, select.POLLIN)
     watch.register(connection, select.POLLIN)
-    watch.poll()
+    while not _has_ended(pid):
+        events = dict(watch.poll())
+        if connection.fileno() in events:
+            break
+        os.read(woken, 1024)
+
+
+def _has_ended(pid):
+    # It stays there to be waited for.
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _end_all(pid):

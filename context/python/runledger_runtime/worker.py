@@ -101,7 +101,12 @@ def _answer(channel, context, request):
     for lost in request["lost"]:
         evaluation.errors[lost["name"]] = failures.earlier(lost["class"], lost["text"])
     job.begin(channel, request["opener"])
-    report_all(names, request["again"], evaluation, channel)
+    if request["workers"] > 1:
+        from . import parallel
+
+        parallel.report_all(names, context.dependencies, evaluation, channel, request["workers"])
+    else:
+        report_all(names, request["again"], evaluation, channel)
     job.end()
     channel.outlive_other_side()
     channel.send("finished")

@@ -15,6 +15,8 @@ pub(super) struct Hello {
     pub(super) protocol: u32,
     /// The interpreter's version.
     pub(super) python: String,
+    /// The worker's process, as it sees itself.
+    pub(super) pid: i32,
     /// NumPy's version.
     pub(super) numpy: Option<String>,
     /// Why there is no NumPy.
@@ -41,6 +43,8 @@ pub(super) enum Progress {
     },
     Start {
         name: String,
+        /// The process in which that happens: the worker's own, or a fork.
+        pid: i32,
     },
     Result {
         name: String,
@@ -59,6 +63,12 @@ pub(super) enum Progress {
         held: bool,
         #[serde(default)]
         failure: Option<WireFailure>,
+    },
+    /// A fork has ended before it came to the end of this variable.
+    Lost {
+        name: String,
+        /// As wait(2) gives it.
+        status: i32,
     },
     Unopened {
         class: String,

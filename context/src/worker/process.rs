@@ -118,7 +118,7 @@ impl Drop for Process {
 }
 
 /// `exit status 3`, or `signal 11 (SIGSEGV)`.
-fn describe(status: ExitStatus) -> String {
+pub(super) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(number)) => match Signal::try_from(number) {

@@ -40,6 +40,8 @@ pub struct ExtractionSettings {
     pub variable_time_limit: Option<Duration>,
     /// Bytes that the data of each of the job's Python processes may take; None: no limit.
     pub memory: Option<u64>,
+    /// So many variables of a job may be evaluated at once, in forks; 1: one after the other.
+    pub context_workers: usize,
     /// How long a Python that has imported everything may wait for the next job; None: none is kept.
     pub keep_python: Option<Duration>,
     /// Ends the job at once; what it has finished is handed in.

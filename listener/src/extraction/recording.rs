@@ -65,6 +65,7 @@ fn request(job: &Job, settings: &ExtractionSettings, names: Vec<String>) -> Requ
         names,
         again: Vec::new(),
         lost: Vec::new(),
+        workers: settings.context_workers,
         mock: job.request.mock,
         params: params(&job.request.params),
         opener: settings.opener.clone(),
