@@ -197,12 +197,14 @@ deep = Holder(inner=Holder(inner=Detector(sep=": ")))
 shared = Detector()
 again = Holder(inner=shared)
 named = Holder(name="given.name", inner=Detector(name="own"))
+__unseen = Holder(name="stage", inner=Detector())
 "#,
     );
     let title = |name| declared(&manifest, name).title.as_str();
     assert_eq!(title("deep.inner.inner.n"), "deep: inner: inner: Counts");
     assert_eq!(title("shared.n"), "shared/Counts");
     assert_eq!(title("own.n"), "own/Counts");
+    assert_eq!(title("stage.inner.n"), "stage/inner/Counts");
     assert!(manifest.variable("again.inner.n").is_none());
 }
 

@@ -42,7 +42,11 @@ def _fields(group):
 def _places(namespace):
     """[(group, its shortest paths)] of all groups that can be reached by names."""
     found = {}
-    level = [(name, value) for name, value in namespace.items() if is_group(value) and _is_public(name)]
+    level = [
+        (value.name or name, value)
+        for name, value in namespace.items()
+        if is_group(value) and (value.name or _is_public(name))
+    ]
     while level:
         # The paths of one length; a group that has a shorter one is not visited again.
         here = {}
