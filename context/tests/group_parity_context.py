@@ -1,4 +1,5 @@
 """Groups in all their forms, for both: the package `damnit` and ours must say the same of them."""
+import functools
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -130,6 +131,13 @@ class Uses:
         return float(v)
 
 
+def doubled(function):
+    @functools.wraps(function)
+    def inner(*given, **named):
+        return 2 * function(*given, **named)
+    return inner
+
+
 @Group
 class Outer:
     inner: Any = None
@@ -137,7 +145,22 @@ class Outer:
 
     @property
     def alias(self):
-        return self.second
+        return getattr(self.inner, "second", None)
+
+    @Variable
+    @doubled
+    def decorated(self, run, *, e: "self#alias.energy" = 5, x: "var#plain"):
+        """Twice."""
+        return float(e + x)
+
+    @Variable
+    @staticmethod
+    def of_class(run, e: "self#decorated"):
+        return float(e)
+
+    @Variable
+    def without_run(self):
+        return 1
 
 
 class Both(Detector):

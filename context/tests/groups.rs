@@ -367,7 +367,9 @@ class Wrong:
     detector: Any = None
     @Variable
     def v(self, run, a: "self#absent", b: "self#number", c: "self#number.n",
-          d: "self#det*.n", e: "self#detector.gone", f: "self#gone.n"): pass
+          d: "self#det*.n", e: "self#detector.gone", f: "self#gone.n", g: "self#broken"): pass
+    @property
+    def broken(self): return None.what
 w = Wrong(detector=Detector())
 "#;
     let asks = format!("w.v (context.py:{}) asks for", lines + 5);
@@ -382,6 +384,7 @@ w = Wrong(detector=Detector())
             "'self#det*.n': 'det*' is a pattern, which can only be the last part",
             "'self#detector.gone': the group 'w.detector' (Detector) has no variable or field 'gone'",
             "'self#gone.n': the group 'w' (Wrong) has no field 'gone'",
+            "'self#broken': 'broken' of the group 'w' (Wrong) cannot be read: 'NoneType' object has no attribute 'what'",
         ],
     );
 }

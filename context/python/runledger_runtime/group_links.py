@@ -30,10 +30,10 @@ def resolved(group, path):
 def _field(group, name):
     try:
         return getattr(group, name)
-    except AttributeError:
+    except AttributeError as error:
         if graph.is_pattern(name):
             raise GroupError(f"{name!r} is a pattern, which can only be the last part") from None
-        raise GroupError(f"{_called(group)} has no field {name!r}") from None
+        raise _absence(group, "field", name, error) from None
 
 
 def _check_group(group, field, linked):
@@ -46,15 +46,22 @@ def _check_group(group, field, linked):
 def _last(group, name):
     try:
         held = getattr(group, name)
-    except AttributeError:
+    except AttributeError as error:
         if graph.is_pattern(name):
             return Link(f"{group.name}.{name}")
-        raise GroupError(f"{_called(group)} has no variable or field {name!r}") from None
+        raise _absence(group, "variable or field", name, error) from None
     if held is None:
         return _missing(group, name)
     if not isinstance(held, (Variable, GroupVariable)):
         raise GroupError(f"the field {name!r} of {_called(group)} must hold a Variable, not {_kind(held)}")
     return Link(held.name)
+
+
+def _absence(group, what, name, error):
+    if hasattr(type(group), name):
+        # A property of the users' own.
+        return GroupError(f"{name!r} of {_called(group)} cannot be read: {error}")
+    return GroupError(f"{_called(group)} has no {what} {name!r}")
 
 
 def _missing(group, path):
