@@ -235,6 +235,31 @@ def scene_no_run():
             raised(pipe.with_context(proposal=1, run_number=2).execute)[0]]
 
 
+def scene_opening():
+    import extra_data
+
+    def opens(has_proc):
+        asked = []
+
+        def open_run(proposal, run, data="raw"):
+            asked.append([proposal, run, data])
+            if data == "proc" and not has_proc:
+                raise FileNotFoundError("no proc")
+            return f"{data} of {run}"
+
+        extra_data.open_run = open_run
+        return asked
+
+    raw, proc = named(lambda run: run, "raw"), named(lambda run: run, "proc", data="proc")
+    found = []
+    for variables, has_proc, run_data in [((raw,), False, None), ((raw, proc), True, None), ((raw, proc), False, "proc"), ((raw,), True, "raw")]:
+        asked = opens(has_proc)
+        results = Pipeline(1, 2, run_data=run_data).add(variables).execute()
+        found.append([asked, results])
+    extra_data.open_run = lambda proposal, run, data: 1 / 0
+    return [found, raised(Pipeline(1, 2).add(raw).execute)]
+
+
 def scene_empty():
     return [Pipeline().vars, Pipeline(1, 2, data="run").execute()]
 

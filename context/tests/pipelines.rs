@@ -246,3 +246,12 @@ def saved(run):
     assert_eq!(evaluated.failure("saved").class, "ValueError");
     assert_eq!(collected, [""; 0]);
 }
+
+#[test]
+fn the_first_example_of_the_documentation_is_a_context_file() {
+    let page = std::fs::read_to_string(here("../docs/context-files.md")).unwrap();
+    let example = page.split("```").nth(1).unwrap();
+    let folder = Folder::with_exactly(example.strip_prefix("python").unwrap());
+    let worker = folder.start().unwrap();
+    assert_eq!(worker.manifest().order, ["pulse_energy", "strong_pulses"]);
+}
