@@ -255,6 +255,23 @@ fn results_that_break_off_leave_nothing_behind() {
 }
 
 #[test]
+fn results_that_cannot_be_merged_yet_are_kept() {
+    let site = Site::quiet();
+    site.init(NO_VARIABLES);
+    let results = site.db().join("extracted_data");
+    std::fs::create_dir_all(results.join("p1234_r7.h5/in the way")).expect("a folder");
+    let db = site.db();
+    let folder = db.to_str().expect("a path in UTF-8");
+    let said = Finished::of(&mut notebook(&site, "notebook.py", &[folder, "1234", "7"]));
+    let said = said.succeeded();
+    assert!(said.stderr.contains("waits to be merged"), "{said:?}");
+    assert_eq!(fragments_of(&site).len(), 1);
+    std::fs::remove_dir_all(results.join("p1234_r7.h5")).expect("it goes");
+    site.run(&["combiner", "now", folder]).succeeded();
+    assert_eq!(cell(&site, 7, "area").0, Some(6.25));
+}
+
+#[test]
 fn the_folder_for_notebooks_stays_and_is_nobody_elses() {
     let site = Site::quiet();
     let home = site.path("");

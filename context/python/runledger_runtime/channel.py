@@ -98,9 +98,8 @@ class Channel:
         with self._turn:
             self._send([parts])
 
-    def ask(self, messages):
-        """Sends frames, (fields, buffers) each, without any other between them; returns the answer to them."""
-        frames = [frame(fields, buffers) for fields, buffers in messages]
+    def ask(self, frames):
+        """Sends frames (their parts) without any other between them; returns the answer to them."""
         with self._turn:
             self._send(frames)
             answer = self.receive()

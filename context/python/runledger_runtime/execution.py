@@ -20,8 +20,9 @@ def execute(context, proposal, run, *, params, data, opened, label):
     began = opening.start_time(data)
     evaluation = Evaluation(context.variables, request, data, began)
     cells = {"start_time": Cell(began)}
+    label = "" if label == "default" else f"[{label}] "
     for name in request["names"]:
-        outcome = _attempt(evaluation, name, "" if label == "default" else f"[{label}] ")
+        outcome = _attempt(evaluation, name, label)
         if outcome.cell is not None:
             cells[name] = _complete(outcome)
     stored = {name: error for name, error in evaluation.errors.items() if not context.variables[name].transient}

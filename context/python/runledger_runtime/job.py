@@ -16,10 +16,10 @@ class Job:
         # Users' own threads may ask, and go on when the evaluation is over.
         self._turn = _thread.allocate_lock()
 
-    def ask(self, messages):
-        """The answer to frames, (fields, buffers) each; None when the evaluation is over by now."""
+    def ask(self, frames):
+        """The answer to frames (their parts); None when the evaluation is over by now."""
         with self._turn:
-            return None if self._ended else self._channel.ask(messages)
+            return None if self._ended else self._channel.ask(frames)
 
     def end(self):
         with self._turn:

@@ -26,11 +26,12 @@ def save(cells, errors, database_dir, proposal, run, provenance):
     for name in (*cells, *errors):
         _check_name(name)
     # Complete before the first is sent: who reads them waits for nobody's code.
-    messages = list(_messages(cells, errors, database_dir, int(proposal), int(run), provenance))
+    messages = _messages(cells, errors, database_dir, int(proposal), int(run), provenance)
+    frames = [frame(fields, buffers) for fields, buffers in messages]
     working_for = job.current()
-    answer = None if working_for is None else working_for.ask(messages)
+    answer = None if working_for is None else working_for.ask(frames)
     if answer is None:
-        return _through_program(messages, database_dir)
+        return _through_program(frames, database_dir)
     if "path" not in answer:
         raise NotSaved(answer["reason"])
     return answer["path"]
@@ -77,7 +78,7 @@ def _failed(name, error):
     }
 
 
-def _through_program(messages, database_dir):
+def _through_program(frames, database_dir):
     import shutil
     import subprocess
 
@@ -90,12 +91,12 @@ def _through_program(messages, database_dir):
     if not os.path.isdir(database_dir):
         raise NotSaved(f"there is no folder {database_dir}: name one with a runs.sqlite")
     # In the database's folder, where its jobs work too: the same configuration counts.
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [program, "--quiet", "save-results"], cwd=database_dir,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )
-    _write(process.stdin, messages)
-    output, said = (content.decode("utf-8", "replace").strip() for content in process.communicate())
+    ) as process:
+        _write(process.stdin, frames)
+        output, said = (content.decode("utf-8", "replace").strip() for content in process.communicate())
     if process.returncode != 0:
         raise NotSaved(f"{program} did not save the results: {said or f'exit status {process.returncode}'}")
     for line in said.splitlines():
@@ -103,10 +104,10 @@ def _through_program(messages, database_dir):
     return output
 
 
-def _write(stream, messages):
+def _write(stream, frames):
     try:
-        for fields, buffers in messages:
-            for part in frame(fields, buffers):
+        for parts in frames:
+            for part in parts:
                 stream.write(part)
     except BrokenPipeError:
         pass    # it has ended already, and says why
