@@ -13,7 +13,7 @@ import numpy as np
 
 if sys.argv[1:] == ["damnit"]:
     import damnit.context  # noqa: F401 (puts damnit_ctx on the path)
-from damnit_ctx import Cell, GroupError, Pipeline, RunData, Skip, Variable
+from damnit_ctx import Cell, Group, GroupError, Pipeline, RunData, Skip, Variable
 
 # The classes that a user's `except` may name, the special ones first.
 CLASSES = (GroupError, CycleError, KeyError, SyntaxError, TypeError, ValueError, ZeroDivisionError, RuntimeError,
@@ -327,6 +327,82 @@ def scene_a_pipeline_within_a_variable():
         return results.cells["a"].data
 
     return Pipeline(1, 2, data="run").add(Variable(outer)).execute()
+
+
+@Group(tags="detector")
+class Detector:
+    value: int = 1
+    other: object = None
+
+    @Variable(title="Mean")
+    def mean(self, run):
+        return self.value
+
+    @Variable
+    def double(self, run, mean: "self#mean"):
+        return mean * 2
+
+    @Variable
+    def linked(self, run, mean: "self#other.mean"):
+        return mean
+
+
+def scene_groups():
+    pipe = Pipeline(1, 2, data="run").add(
+        Detector(name="a"), {"b": Detector(value=2)}, [Detector(name="c", title="C", value=3)], constant("x", 1))
+    return [
+        pipe.execute(), pipe.select(variables=["a.double"]), pipe.select(match=["b/"]), pipe.vars_to_dict(),
+        pipe.add(constant("y", 1)).execute(),
+    ]
+
+
+def scene_linked_groups():
+    return [
+        Pipeline(1, 2, data="run").add(Detector(name="a", other=Detector(name="b", value=9))).execute(),
+        Pipeline(1, 2, data="run").add({"a": Detector(other=Detector(value=9))}).execute(),
+    ]
+
+
+def scene_groups_that_cannot_be_added():
+    one = Detector(name="one")
+    cases = [
+        (Detector(),), (Detector(name="a"), Detector(name="a")), (one, one), ({"x": Detector()}, {"x": Detector()}),
+        (Detector(name=""),), (one.mean,), (Detector,), ({"z": [Detector()]},), ({1: Detector()},), ({"a": {"b": Detector()}},),
+    ]
+    return [raised(Pipeline().add, *case) for case in cases] + [
+        raised(Pipeline().add(one).add, one), raised(Pipeline().add(constant("k", 1)).add, {"k": Detector()}),
+    ]
+
+
+def scene_union_of_groups():
+    one = Pipeline(1, 2, data="run").add(Detector(name="a"))
+    other = Pipeline(1, 2, data="run").add(Detector(name="a", value=5))
+    return [raised(one.union, other)[0], one.union(other, on_conflict="right").execute(), one.union(one)]
+
+
+GROUPS = """
+from damnit_ctx import Group, Variable, Pipeline
+@Group
+class G:
+    value: int = 1
+    @Variable
+    def it(self, run): return self.value
+g = G()
+h = G(value=2)
+@Variable
+def plain(run, x: "var#g.it"): return x
+"""
+
+
+def scene_groups_of_files_with_default_pipelines():
+    ends = [
+        "", "Pipeline.default()", "Pipeline.default().add(g)", "Pipeline.default().add(G(name='other'))", "g2 = g",
+        "Pipeline.set_default(Pipeline().add({'g': g}))", "Pipeline.set_default(Pipeline().add({'g': g}, plain))",
+        "Pipeline.default().add({'q': h})", "x = Pipeline().add({'q': g})", "Pipeline.default().add({'q': G()})",
+        "Pipeline.default().add(*[G(name=f'n{i}', value=i) for i in range(3)])", "g2 = g; Pipeline.default()",
+    ]
+    run = {"proposal": 1, "run_number": 2, "data": "run"}
+    return {end: raised(lambda: Pipeline.from_str(GROUPS + end).with_context(**run).execute()) for end in ends}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 from . import collection, default_pipeline, execution, pipeline_variables
 from .failures import GroupError
+from .group import is_group
 from .pipeline_context import ContextFile
 from .pipeline_variables import joined
 from .variable import RunData, Variable
@@ -163,8 +164,8 @@ def _part(run_data):
 
 def _flatten(item, key, named):
     """Collects Variables and groups in `named`, a dict like a context file's: key → item."""
-    if isinstance(item, Variable) or _is_group(item):
-        if key is None and getattr(item, "name", None) is None and _is_group(item):
+    if isinstance(item, Variable) or is_group(item):
+        if key is None and getattr(item, "name", None) is None and is_group(item):
             raise GroupError(f"a group of {type(item).__name__!r} has no name: give it one with name=…, or add "
                              "it in a dict, {name: group}")
         # A name that is no name, for what is not called anything, or by a name that is taken.
@@ -179,10 +180,6 @@ def _flatten(item, key, named):
     else:
         raise TypeError("Pipeline.add takes Variables, groups, dicts of them, and sequences of these, "
                         f"not {type(item)}")
-
-
-def _is_group(value):
-    return hasattr(type(value), "__damnit_group__")
 
 
 def _own_variables(named):
