@@ -49,6 +49,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("sample", "LookupError: no sample"),
     ("pooled", "[2, 4]"),
     ("place", "context context.py 0"),
+    ("piped", "[0.0, 4.0, 8.0, 12.0] mm ContextFileErrors"),
     ("one.energy", "[300.0]"),
     (
         "one.scaled",

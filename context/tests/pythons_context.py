@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import damnit.context
-from damnit_ctx import Cell, Group, GroupError, RunData, Skip, Variable
+from damnit_ctx import Cell, Group, GroupError, Pipeline, RunData, Skip, Variable
 
 assert damnit.context.Variable is Variable and RunData("raw") is RunData.RAW
 
@@ -169,3 +169,13 @@ def refusals(run):
     wrong = (lambda: Detector(), lambda: Detector(1), lambda: Detector(gain=1, colour=2),
              lambda: Detector(gain=1, made=2), reserved)
     return " ".join(refused(make) for make in wrong)
+
+
+@Variable
+def piped(run, number: "meta#run_number"):
+    pipe = Pipeline(1234, number + 1, data=run, param_values={"factor": 2}).add(bare, {"total": total})
+    results = pipe.select(variables="total").execute()
+    try:
+        pipe.select(variables="total").add(piped).union(pipe).add(Variable(lambda run: 1))
+    except RuntimeError as error:
+        return f"{results.cells['total'].data.tolist()} {results.cells['total'].units} {type(error).__name__}"

@@ -9,7 +9,7 @@ def joined(left, right, on_conflict="error"):
     for name, variable in right.items():
         known = together.setdefault(name, variable)
         if known is not variable and on_conflict == "error":
-            raise GroupError(f"Duplicate variable name {name!r}: two different variables have it")
+            raise GroupError(f"Two different variables have the name {name!r}: rename one of them")
         if on_conflict == "right":
             together[name] = variable
     return together
