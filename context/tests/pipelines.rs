@@ -247,11 +247,33 @@ def saved(run):
     assert_eq!(collected, [""; 0]);
 }
 
-#[test]
-fn the_first_example_of_the_documentation_is_a_context_file() {
+/// The names and titles that an example of the documentation declares.
+fn declared_by_example(number: usize) -> Vec<(String, String)> {
     let page = std::fs::read_to_string(here("../docs/context-files.md")).unwrap();
-    let example = page.split("```").nth(1).unwrap();
-    let folder = Folder::with_exactly(example.strip_prefix("python").unwrap());
+    let example = page.split("```python").nth(number).unwrap();
+    let folder = Folder::with_exactly(example.split("```").next().unwrap());
     let worker = folder.start().unwrap();
-    assert_eq!(worker.manifest().order, ["pulse_energy", "strong_pulses"]);
+    let declared = worker.manifest().stored();
+    declared
+        .map(|variable| (variable.name.clone(), variable.title.clone()))
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_context_files() {
+    let pair = |name: &str, title: &str| (name.to_owned(), title.to_owned());
+    assert_eq!(
+        declared_by_example(1),
+        [
+            pair("pulse_energy", "Pulse energy"),
+            pair("strong_pulses", "Strong pulses")
+        ]
+    );
+    let groups = declared_by_example(2);
+    for wanted in [
+        pair("agipd.mean", "agipd/Mean"),
+        pair("jungfrau.is_on", "JF/Is on"),
+    ] {
+        assert!(groups.contains(&wanted), "{groups:?}");
+    }
 }
