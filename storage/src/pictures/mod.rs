@@ -15,7 +15,7 @@ pub(crate) use spread::spread;
 
 /// A summary that is ready to be stored.
 #[derive(Debug)]
-pub(crate) enum Drawn {
+pub enum Drawn {
     /// A text.
     Text(String),
     /// Numbers.
@@ -27,7 +27,7 @@ pub(crate) enum Drawn {
 }
 
 /// Makes a summary. One that cannot be made costs itself only: a text says so.
-pub(crate) fn draw(summary: &Summary) -> Drawn {
+pub fn draw(summary: &Summary) -> Drawn {
     match summary {
         Summary::Text(text) => Drawn::Text(text.clone()),
         Summary::Array(array) => Drawn::Array(array.clone()),
