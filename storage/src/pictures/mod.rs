@@ -1,6 +1,8 @@
 //! What the table draws: sparklines, thumbnails; and how far numbers spread.
 
+mod extremes;
 mod numbers;
+mod quantiles;
 mod resample;
 mod spread;
 mod thumbnail;
