@@ -35,22 +35,16 @@ def main():
         sys.exit("Python is too old: %s" % sys.version)
     if not is_kept:
         limit_memory(int(arguments[1]))
+        make_room_for_channel(int(arguments[0]))
     try:
         import numpy  # noqa: F401
     except Exception as error:
         say(int(arguments[0]), numpy=None, reason=str(error))
         sys.exit("NumPy cannot be imported: %s" % error)
-    find_ours_first()
-    # Who imports this file by its name gets this one, wherever users look first.
-    sys.modules["runledger_worker"] = sys.modules["__main__"]
-    import damnit_ctx  # noqa: F401 (before a module of the users could take its name)
-
+    import_ours()
     if is_kept:
         from runledger_runtime import warm
-    from runledger_runtime import worker  # noqa: F401
 
-    find_users_first()
-    if is_kept:
         warm.keep(arguments[1], arguments[2], int(arguments[3]), begin)
     else:
         serve(int(arguments[0]))
@@ -67,6 +61,29 @@ def serve(fd):
     from runledger_runtime import worker
 
     worker.serve(fd, greeting(numpy=numpy.__version__))
+
+
+def make_room_for_channel(fd):
+    # It will get a high number (`channel.py`). A process that has threads already, as NumPy makes them, waits long
+    # for a larger table of descriptors.
+    import fcntl
+
+    os.close(fcntl.fcntl(fd, fcntl.F_DUPFD, 200))
+
+
+def import_ours():
+    find_ours_first()
+    # Who imports this file by its name gets this one, wherever users look first.
+    sys.modules["runledger_worker"] = sys.modules["__main__"]
+    # Compiled files in our own folder are not what somebody who wants none has in mind, and the next job is
+    # sooner ready.
+    without = sys.dont_write_bytecode
+    sys.dont_write_bytecode = False
+    import damnit_ctx  # noqa: F401 (before a module of the users could take its name)
+    from runledger_runtime import worker  # noqa: F401
+
+    sys.dont_write_bytecode = without
+    find_users_first()
 
 
 def limit_memory(most):

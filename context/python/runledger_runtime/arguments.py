@@ -1,6 +1,5 @@
 """Fills the arguments of a variable's function by their annotations."""
 import sys
-from pathlib import Path
 
 from . import graph
 
@@ -115,4 +114,6 @@ def proposal_path(run):
     """The proposal's folder: three levels above the run's first file; '' where there are no files."""
     if not is_data_collection(run):
         return ""
+    from pathlib import Path    # extra_data has imported it
+
     return Path(*Path(run.files[0].filename).parts[:-3])
