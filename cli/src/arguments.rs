@@ -107,6 +107,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  runledger demo --python venv/bin/python --keep ./demo")]
     Demo(Demo),
 
+    /// Print the folder that a notebook puts on its PYTHONPATH, to use Pipelines
+    #[command(after_help = "Example:\n  PYTHONPATH=$(runledger python-path) jupyter lab")]
+    PythonPath,
+
+    /// Save results that a Pipeline hands over on stdin
+    #[command(hide = true)]
+    SaveResults,
+
     /// Print a completion script for your shell
     #[command(
         after_help = "Example:\n  runledger completions bash > ~/.local/share/bash-completion/completions/runledger"

@@ -1,6 +1,7 @@
 """Starts the worker: `python runledger_worker.py FD MEMORY`.
 
-FD is the channel; MEMORY the bytes that the data of a process may take, 0 for no limit.
+FD is the channel; MEMORY the bytes that the data of a process may take, 0 for no limit. With
+`keep FOLDER NAME SECONDS` it becomes a warm Python instead, see `warm.py`.
 
 This one file keeps to the grammar that all Pythons since 2.6 share, because an interpreter that is too
 old has to be able to say so.
@@ -26,27 +27,68 @@ def say(fd, **more):
 
 
 def main():
-    memory = int(sys.argv.pop())
-    fd = int(sys.argv.pop())
+    arguments = sys.argv[1:]
+    del sys.argv[1:]
+    is_kept = arguments[0] == "keep"
     if sys.version_info < OLDEST:
-        say(fd)
+        say(int(arguments[0]))
         sys.exit("Python is too old: %s" % sys.version)
-    if memory:
-        limit_memory(memory)
+    if not is_kept:
+        limit_memory(int(arguments[1]))
+        make_room_for_channel(int(arguments[0]))
     try:
-        import numpy
+        import numpy  # noqa: F401
     except Exception as error:
-        say(fd, numpy=None, reason=str(error))
+        say(int(arguments[0]), numpy=None, reason=str(error))
         sys.exit("NumPy cannot be imported: %s" % error)
-    find_ours_first()
-    import damnit_ctx  # noqa: F401 (before a module of the users could take its name)
+    import_ours()
+    if is_kept:
+        from runledger_runtime import warm
+
+        warm.keep(arguments[1], arguments[2], int(arguments[3]), begin)
+    else:
+        serve(int(arguments[0]))
+
+
+def begin(fd, memory):
+    """The beginning of a worker that was forked."""
+    limit_memory(memory)
+    serve(fd)
+
+
+def serve(fd):
+    import numpy
     from runledger_runtime import worker
 
-    find_users_first()
     worker.serve(fd, greeting(numpy=numpy.__version__))
 
 
+def make_room_for_channel(fd):
+    # It will get a high number (`channel.py`). A process that has threads already, as NumPy makes them, waits long
+    # for a larger table of descriptors.
+    import fcntl
+
+    os.close(fcntl.fcntl(fd, fcntl.F_DUPFD, 200))
+
+
+def import_ours():
+    find_ours_first()
+    # Who imports this file by its name gets this one, wherever users look first.
+    sys.modules["runledger_worker"] = sys.modules["__main__"]
+    # Compiled files in our own folder are not what somebody who wants none has in mind, and the next job is
+    # sooner ready.
+    without = sys.dont_write_bytecode
+    sys.dont_write_bytecode = False
+    import damnit_ctx  # noqa: F401 (before a module of the users could take its name)
+    from runledger_runtime import worker  # noqa: F401
+
+    sys.dont_write_bytecode = without
+    find_users_first()
+
+
 def limit_memory(most):
+    if not most:
+        return
     # Who asks for more gets a MemoryError, which costs one variable; the system's own way is to kill.
     import resource
 
@@ -63,6 +105,15 @@ def find_ours_first():
     sys.path[:] = [HERE] + [folder for folder in sys.path if folder != HERE]
 
 
+def get_ready_for_users_pool():
+    """A process that the users' code has spawned begins with this file, too; then it imports theirs."""
+    before = sys.path[:]
+    find_ours_first()
+    import damnit_ctx  # noqa: F401
+
+    sys.path[:] = before
+
+
 def find_users_first():
     # The database folder comes first, as if the context file were a script; we come last, for the
     # process pools of users, which import anew.
@@ -72,3 +123,5 @@ def find_users_first():
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":
+    get_ready_for_users_pool()

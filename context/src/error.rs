@@ -110,6 +110,12 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// What users' code hands in by itself cannot be read.
+    #[error("the results that were handed in cannot be read: {what}")]
+    Submission {
+        /// What was wrong with it.
+        what: String,
+    },
     /// Somebody asked for the end.
     #[error("stopped before the context file was read")]
     Stopped,

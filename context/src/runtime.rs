@@ -32,18 +32,35 @@ const FILES: &[(&str, &str)] = embedded![
     "runledger_runtime/collection.py",
     "runledger_runtime/context_file.py",
     "runledger_runtime/declaration.py",
+    "runledger_runtime/default_pipeline.py",
     "runledger_runtime/encoding.py",
     "runledger_runtime/evaluation.py",
+    "runledger_runtime/execution.py",
     "runledger_runtime/failures.py",
     "runledger_runtime/figures.py",
     "runledger_runtime/graph.py",
+    "runledger_runtime/group.py",
+    "runledger_runtime/group_class.py",
+    "runledger_runtime/group_links.py",
+    "runledger_runtime/group_names.py",
+    "runledger_runtime/group_variables.py",
     "runledger_runtime/import_names.py",
+    "runledger_runtime/imported.py",
+    "runledger_runtime/keeper.py",
+    "runledger_runtime/job.py",
     "runledger_runtime/log.py",
     "runledger_runtime/netcdf.py",
     "runledger_runtime/opening.py",
+    "runledger_runtime/parallel.py",
+    "runledger_runtime/pipeline.py",
+    "runledger_runtime/pipeline_context.py",
+    "runledger_runtime/pipeline_variables.py",
     "runledger_runtime/reporting.py",
+    "runledger_runtime/results.py",
+    "runledger_runtime/submission.py",
     "runledger_runtime/summary.py",
     "runledger_runtime/variable.py",
+    "runledger_runtime/warm.py",
     "runledger_runtime/worker.py",
 ];
 
@@ -57,14 +74,27 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// The folder of the runtime in the user's cache, which stays: for `PYTHONPATH`.
+    ///
+    /// # Errors
+    /// [`Error::Unpack`]: the cache cannot be used, or somebody else can write to it.
+    pub fn kept() -> Result<PathBuf> {
+        let cache = user_cache().ok_or_else(|| Error::Unpack {
+            folder: PathBuf::from("~/.cache"),
+            source: io::Error::other("neither XDG_CACHE_HOME nor HOME is the path of a folder"),
+        })?;
+        kept_in(&cache).map_err(|source| Error::Unpack {
+            folder: cache,
+            source,
+        })
+    }
+
     /// The runtime in the user's cache (`$XDG_CACHE_HOME`, else `~/.cache`), or in a temporary folder
     /// where the cache cannot be used or trusted.
     pub fn unpacked() -> Result<Self> {
-        if let Some(cache) = user_cache() {
-            match kept_in(&cache) {
-                Ok(folder) => return Ok(Self::Kept(folder)),
-                Err(why) => tracing::debug!("not using {}: {why}", cache.display()),
-            }
+        match cache().and_then(|cache| kept_in(&cache)) {
+            Ok(folder) => return Ok(Self::Kept(folder)),
+            Err(why) => tracing::debug!("the runtime is not kept: {why}"),
         }
         let unpack = |source| Error::Unpack {
             folder: std::env::temp_dir(),
@@ -91,12 +121,24 @@ fn user_cache() -> Option<PathBuf> {
     base.is_absolute().then(|| base.join("runledger"))
 }
 
-fn kept_in(cache: &Path) -> io::Result<PathBuf> {
+/// The user's cache, made where there is none, that nobody else can write.
+pub(crate) fn cache() -> io::Result<PathBuf> {
+    let cache = user_cache().ok_or_else(|| io::Error::other("the user has no cache folder"))?;
+    private_folder(&cache)?;
+    Ok(cache)
+}
+
+/// Makes a folder that only this user can enter, or checks that nobody else can write there.
+pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(cache)?;
-    check_owner(cache)?;
+        .create(folder)?;
+    check_owner(folder)
+}
+
+fn kept_in(cache: &Path) -> io::Result<PathBuf> {
+    private_folder(cache)?;
     let folder = cache.join(format!("runtime-{:016x}", content_hash()));
     if !folder.exists() {
         move_into_place(cache, &folder)?;

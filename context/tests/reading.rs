@@ -220,6 +220,7 @@ fn a_folder_without_a_context_file_is_named() {
         python: python(),
         database_dir: folder.path().into(),
         memory: None,
+        keep: None,
     };
     let why = Worker::start(setup, &seconds(60)).unwrap_err();
     assert!(why.to_string().ends_with("/context.py"), "{why}");
@@ -257,8 +258,7 @@ fn a_python_without_numpy_is_told_so() {
 
 #[test]
 fn a_runtime_with_another_protocol_is_refused() {
-    let greeting =
-        r#"{"message": "hello", "protocol": 9, "python": "3.12.0", "numpy": "2", "buffers": []}"#;
+    let greeting = r#"{"message": "hello", "protocol": 9, "python": "3.12.0", "pid": 1, "numpy": "2", "buffers": []}"#;
     let fake = format!(
         r"printf '\{:o}\000\000\000%s' '{greeting}' >&3",
         greeting.len()

@@ -6,7 +6,7 @@ pub mod database;
 mod error;
 pub mod fragment;
 mod hdf5;
-mod pictures;
+pub mod pictures;
 mod results_dir;
 pub mod row;
 pub mod run_file;

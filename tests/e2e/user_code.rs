@@ -51,6 +51,29 @@ fn printing_does_not_confuse_the_channel() {
 }
 
 #[test]
+fn variables_are_evaluated_at_once_where_the_settings_say_so() {
+    // Each waits until the other one runs.
+    let meeting = |name: &str, mine: &str, other: &str| {
+        format!(
+            "@Variable()\ndef {name}(run):\n    open('{mine}', 'w').close()\n    \
+             while not os.path.exists('{other}'):\n        time.sleep(0.01)\n    return 1\n"
+        )
+    };
+    let site = Site::quiet();
+    site.init(&format!(
+        "import os, time\nfrom damnit_ctx import Variable\n{}{}",
+        meeting("first", "a", "b"),
+        meeting("second", "b", "a")
+    ));
+    site.configure("[jobs]", "[jobs]\ncontext_workers = 2");
+    site.run(&["extract", "1234", "7", "all", "--mock", "--update-vars"])
+        .succeeded();
+    for name in ["first", "second"] {
+        assert_eq!(value(&site, name), Some(1.0));
+    }
+}
+
+#[test]
 fn threads_that_go_on_do_not_keep_the_job() {
     let (site, finished) =
         evaluated("threading.Thread(target=time.sleep, args=(600,)).start()\nreturn 1");
@@ -95,7 +118,7 @@ fn a_keyboard_interrupt_costs_one_variable() {
 }
 
 #[test]
-fn what_was_finished_before_python_ended_itself_is_kept() {
+fn a_python_that_ends_itself_costs_one_variable() {
     let (site, finished) = evaluated("os._exit(5)");
     let (_, message) = error(&site, &finished);
     assert!(
@@ -103,7 +126,8 @@ fn what_was_finished_before_python_ended_itself_is_kept() {
         "{message}"
     );
     assert_eq!(value(&site, "good"), Some(42.0));
-    assert_eq!(finished.code, Some(3), "{finished:#?}");
+    assert_eq!(value(&site, "after"), Some(43.0));
+    finished.succeeded();
 }
 
 #[test]

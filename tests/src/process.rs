@@ -127,13 +127,29 @@ impl Service {
         let _ = self.child.wait();
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// It has ended already.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).expect("our own child can be signalled");
+    }
+
     /// Asks it to end, and gives its exit code.
     ///
     /// # Panics
     /// It does not end within half a minute.
     pub fn stop(&mut self) -> Option<i32> {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        kill(pid, Signal::SIGTERM).expect("our own child can be signalled");
+        self.signal(Signal::SIGTERM);
+        self.end()
+    }
+
+    /// Waits for its end, and gives its exit code.
+    ///
+    /// # Panics
+    /// It does not end within half a minute.
+    pub fn end(&mut self) -> Option<i32> {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
             if let Some(status) = self

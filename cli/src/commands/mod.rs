@@ -10,6 +10,7 @@ mod init;
 mod key_value;
 mod listen;
 mod listener;
+mod notebook;
 mod read_context;
 mod reprocess;
 mod stop;
@@ -59,6 +60,8 @@ impl Site {
             python: self.config.context.python.clone(),
             opener: (!opener.is_empty()).then(|| opener.clone()),
             time_limit: self.config.jobs.time_limit,
+            context_workers: self.config.jobs.context_workers.get(),
+            keep_python: self.config.jobs.keep_python(),
             variable_time_limit: self.config.jobs.variable_time_limit,
             memory: self.config.jobs.memory(),
             stop: Stop::default(),
@@ -100,6 +103,7 @@ fn only_prints(command: &Command) -> bool {
             | C::DbConfig(_)
             | C::Listener(_)
             | C::Proposal { .. }
+            | C::PythonPath
     )
 }
 
@@ -119,6 +123,9 @@ pub(crate) fn run(arguments: Arguments) -> Result {
     };
     if let Command::Completions { shell } = arguments.command {
         return completions::print(shell);
+    }
+    if matches!(arguments.command, Command::PythonPath) {
+        return notebook::python_path();
     }
     if !matches!(arguments.command, Command::Listen(_)) {
         logging::start(loudness, None)?;
@@ -141,6 +148,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::Combiner(what) => combiner::run(&here, what, &site),
         Command::Table(table) => table::run(&table),
         Command::Demo(demo) => demo::run(&demo),
-        Command::Config(_) | Command::Completions { .. } => Ok(()),
+        Command::SaveResults => notebook::save_results(&site),
+        Command::Config(_) | Command::Completions { .. } | Command::PythonPath => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod memory;
 mod read;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -83,12 +84,28 @@ pub(crate) struct JobSettings {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) variable_time_limit: Option<Duration>,
+    /// So many variables of a job are evaluated at once, in forks; 1: one after the other.
+    #[serde(default = "one")]
+    pub(crate) context_workers: NonZeroUsize,
+    /// So long a Python that has imported everything waits for a database's next job; zero: none does.
+    #[serde(default, with = "humantime_serde")]
+    pub(crate) warm_python: Duration,
     /// What the data of each of a job's Python processes may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory: Option<Memory>,
 }
 
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
 impl JobSettings {
+    /// How long a Python may wait for the next job. On a cluster the next one is elsewhere.
+    pub(crate) fn keep_python(&self) -> Option<Duration> {
+        let is_cluster = std::env::var_os("SLURM_JOB_ID").is_some();
+        (!is_cluster && !self.warm_python.is_zero()).then_some(self.warm_python)
+    }
+
     /// The limit for a job that runs here, in bytes: what is set, or what the queue gave to the job.
     pub(crate) fn memory(&self) -> Option<u64> {
         let given = || std::env::var("SLURM_MEM_PER_NODE").ok()?.parse().ok();
@@ -117,6 +134,8 @@ impl Config {
                 local_limit: half_the_cores(),
                 time_limit: Duration::from_secs(2 * 3600),
                 variable_time_limit: None,
+                context_workers: one(),
+                warm_python: Duration::ZERO,
                 memory: None,
             },
         }

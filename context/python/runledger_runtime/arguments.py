@@ -1,6 +1,5 @@
 """Fills the arguments of a variable's function by their annotations."""
 import sys
-from pathlib import Path
 
 from . import graph
 
@@ -33,7 +32,7 @@ class Arguments:
     """What a job knows: the run, the parameters, and the results so far."""
 
     def __init__(self, request, run, results):
-        self._selected = dict.fromkeys(request["selected"])
+        self._selected = {name: place for place, name in enumerate(request["selected"])}
         self._parameters = request["params"]
         self._results = results
         self._number = (request["proposal"], request["run"])
@@ -76,7 +75,11 @@ class Arguments:
         matches = graph.matching(self._results, wanted)
         if not matches:
             raise _Absent(graph.matching(self._selected, wanted))
-        return {name: self._results[name] for name in matches}
+        # However they came: `start_time`, then in the order of evaluation one by one.
+        return {name: self._results[name] for name in sorted(matches, key=self._place)}
+
+    def _place(self, name):
+        return self._selected.get(name, -1)
 
     def _parameter(self, wanted):
         if wanted not in self._parameters:
@@ -111,4 +114,6 @@ def proposal_path(run):
     """The proposal's folder: three levels above the run's first file; '' where there are no files."""
     if not is_data_collection(run):
         return ""
+    from pathlib import Path    # extra_data has imported it
+
     return Path(*Path(run.files[0].filename).parts[:-3])

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import struct
+from itertools import chain
 
 import numpy as np
 
@@ -73,7 +74,34 @@ class Channel:
         self._identity = _identity(safe)
         self._pid = os.getpid()
         self._outlives = True
-        os.register_at_fork(after_in_child=self._socket.close)
+        self._is_forking = False
+        self._lock = None
+        # Users' own threads may hand results in while the main one speaks.
+        self._turn = _thread.allocate_lock()
+        os.register_at_fork(after_in_child=self._close_in_child)
+
+    def _close_in_child(self):
+        if not self._is_forking:
+            self._socket.close()
+
+    def share_with_forks(self):
+        """From now on those that `fork` makes can send, too: one frame at a time, and they receive nothing."""
+        import tempfile
+
+        if self._lock is None:
+            self._lock = tempfile.TemporaryFile()
+
+    def fork(self):
+        """As `os.fork`; the child may send."""
+        self._is_forking = True
+        try:
+            pid = os.fork()
+        finally:
+            self._is_forking = False
+        if pid == 0:
+            self._pid = os.getpid()
+            self._turn = _thread.allocate_lock()
+        return pid
 
     def leave_if_forked(self):
         """Ends a forked child that has come back out of the users' function."""
@@ -83,13 +111,30 @@ class Channel:
     def send(self, message, buffers=None, **fields):
         """Sends one frame, or ends the process where nobody can be told anything any more."""
         self.leave_if_forked()
-        buffers = buffers or Buffers()
-        header = _header(dict(fields, message=message, buffers=buffers.lengths()))
+        parts = frame(dict(fields, message=message), buffers)
+        with self._turn:
+            self._send([parts])
+
+    def ask(self, frames):
+        """Sends frames (their parts) without any other between them; returns the answer to them."""
+        with self._turn:
+            self._send(frames)
+            answer = self.receive()
+        if answer is None:
+            os._exit(1)
+        return answer
+
+    def _send(self, frames):
         self._check_identity()
         try:
-            self._socket.sendall(struct.pack("<I", len(header)) + header)
-            for piece in buffers.pieces():
-                self._socket.sendall(piece)
+            if self._lock is not None:
+                # Belongs to a process, and ends with it.
+                fcntl.lockf(self._lock, fcntl.LOCK_EX)
+            for parts in frames:
+                for part in parts:
+                    self._socket.sendall(part)
+            if self._lock is not None:
+                fcntl.lockf(self._lock, fcntl.LOCK_UN)
         except OSError:
             os._exit(1)
 
@@ -142,6 +187,13 @@ class Channel:
 def _identity(fd):
     status = os.fstat(fd)
     return status.st_dev, status.st_ino
+
+
+def frame(fields, buffers):
+    """The parts of a frame, bytes of any kind, to be gone through once."""
+    buffers = buffers or Buffers()
+    header = _header(dict(fields, buffers=buffers.lengths()))
+    return chain([struct.pack("<I", len(header)) + header], buffers.pieces())
 
 
 def _header(fields):

@@ -4,7 +4,7 @@ import sys
 import traceback
 import types
 
-from . import collection, declaration
+from . import declaration, default_pipeline
 from .failures import message_of, shortened
 
 RUNTIME = os.path.dirname(os.path.abspath(__file__))
@@ -32,19 +32,26 @@ class ContextFile:
 def load(path):
     """Executes the file at `path` and checks its variables; raises `Invalid`."""
     try:
-        return ContextFile(collection.variables(_execute(path)))
+        with open(path, "rb") as file:
+            content = file.read()
+        # A module that can be imported by its name: functions of the file can be pickled by process pools.
+        name = os.path.splitext(os.path.basename(path))[0]
+        return ContextFile(declared(content, path, name))
     except Invalid:
         raise
     except BaseException as error:
         raise Invalid([_as_problem(error, path)], own_traceback(error)) from None
 
 
-def _execute(path):
+def declared(content, path, name):
+    """Executes a file's content as the module `name`; returns name → Variable of what is to be evaluated."""
+    namespace, default = default_pipeline.of(lambda: _execute(content, path, name))
+    return default.variables(namespace)
+
+
+def _execute(content, path, name):
     """The file's names and their values, in the order of their definition."""
-    with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec", dont_inherit=True)
-    name = os.path.splitext(os.path.basename(path))[0]
-    # A module that can be imported by its name: functions of the file can be pickled by process pools.
+    code = compile(content, path, "exec", dont_inherit=True)
     module = types.ModuleType(name)
     module.__file__ = path
     sys.modules[name] = module

@@ -41,6 +41,9 @@ class Evaluation:
         self.errors = {}
         self._arguments = Arguments(request, run, self.results)
 
+    def is_transient(self, name):
+        return bool(self._variables[name].transient)
+
     def attempt(self, name):
         """The outcome of a variable whose dependencies have had their turn; remembers nothing."""
         variable = self._variables[name]

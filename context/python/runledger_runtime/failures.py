@@ -9,6 +9,10 @@ class Skip(Exception):
     """Raised by users to leave a variable out on purpose."""
 
 
+class GroupError(Exception):
+    """Groups or variables that do not go together, or have no name."""
+
+
 class DependencyError(RuntimeError):
     """A variable did not run because of what it depends on."""
 

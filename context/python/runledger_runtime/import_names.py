@@ -55,5 +55,7 @@ class PackageFinder:
 
 
 def install():
-    sys.meta_path.insert(0, ContextFinder())
-    sys.meta_path.append(PackageFinder())
+    """From now on, as long as this process lives. What was imported under these names before stays as it is."""
+    if not any(isinstance(finder, ContextFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, ContextFinder())
+        sys.meta_path.append(PackageFinder())

@@ -10,8 +10,9 @@ from .log import log
 from .variable import RunData
 
 
-def open_run(request, variables):
-    """The run, and the selected names that it can serve: only raw ones where there is no proc data."""
+def open_run(request, variables, data="all"):
+    """The run (this part of its data), and the selected names that it can serve: only raw ones where there
+    is no proc data."""
     names = request["names"]
     if request["mock"]:
         log.info("Using mock run for testing")
@@ -24,7 +25,7 @@ def open_run(request, variables):
         except FileNotFoundError:
             log.warning("Proc data is unavailable, only raw variables will be executed.")
             names = [name for name in names if variables[name].data is RunData.RAW]
-    return opener(*where, data="all"), names
+    return opener(*where, data=data), names
 
 
 def _opener(named):

@@ -1,4 +1,5 @@
 """Tells the other side, and the run's log, what became of each variable."""
+import os
 import sys
 
 from . import failures
@@ -11,13 +12,17 @@ from .log import log
 def report_all(names, again, evaluation, channel):
     """Lets each variable have its turn; of those in `again` the other side has the results already."""
     for number, name in enumerate(names, 1):
-        log.info("Evaluating %s (%d of %d)", name, number, len(names))
+        begin(name, number, len(names))
         report(name, name in again, evaluation, channel)
+
+
+def begin(name, number, count):
+    log.info("Evaluating %s (%d of %d)", name, number, count)
 
 
 def report(name, is_known, evaluation, channel):
     """Lets one variable have its turn and says at once how it went."""
-    channel.send("start", name=name)
+    channel.send("start", name=name, pid=os.getpid())
     outcome = evaluation.attempt(name)
     channel.leave_if_forked()
     # What the function printed comes before what is logged about it.

@@ -1,6 +1,9 @@
 """The decorator `@Variable`."""
+import importlib
 import inspect
 from enum import Enum
+
+from .group import GroupVariable, is_group
 
 
 class RunData(Enum):
@@ -27,11 +30,13 @@ class Variable:
         self.summary = summary
         self.declared_data = data
         self.cluster = cluster
-        self.tags = _several(tags)
+        self.tags = several(tags)
         self.transient = transient
         self.units = units
         self.name = None
         self.func = None
+        # In a group: "self#…" of an annotation → the "var#…" that it stands for.
+        self.links = {}
         if function is not None:
             self(function)
 
@@ -43,6 +48,26 @@ class Variable:
         if self.description is None:
             self.description = inspect.getdoc(function)
         return self
+
+    def __get__(self, instance, owner):
+        """The attribute of a class is the Variable itself, that of a group a link to the group's own one."""
+        return GroupVariable(instance, self) if is_group(instance) else self
+
+    def __copy__(self):
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
+    def __reduce__(self):
+        # Process pools get it by its name, as they get functions: under this name the file has no function.
+        place = (self.func.__module__, self.func.__qualname__)
+        if _declared(*place) is not self:
+            raise TypeError(f"cannot pickle the variable {self.name!r}: it is not what its file calls "
+                            f"{self.func.__qualname__!r}")
+        return _declared, place
 
     @property
     def data(self):
@@ -56,7 +81,7 @@ class Variable:
         notes = getattr(self.func, "__annotations__", {})
         found = [(parameter, notes.get(parameter.name)) for parameter in listed]
         return [
-            (parameter.name, note, parameter.default is not parameter.empty)
+            (parameter.name, self.links.get(note, note), parameter.default is not parameter.empty)
             for parameter, note in found
             if isinstance(note, str)
         ]
@@ -71,7 +96,15 @@ class Variable:
         return getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
 
 
-def _several(tags):
+def _declared(module, path):
+    """What a module calls `path`, None if nothing."""
+    found = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def several(tags):
     """One tag or several as a tuple; anything else stays as it is, for the check to name it."""
     if isinstance(tags, str):
         return (tags,)

@@ -3,7 +3,7 @@ import atexit
 import faulthandler
 import os
 
-from . import context_file, failures, import_names, opening
+from . import context_file, failures, job, opening
 from .channel import Channel
 from .evaluation import Evaluation
 from .log import log, start as start_log
@@ -17,9 +17,9 @@ def serve(fd, greeting):
     # A crash in somebody's C code leaves its Python lines in the log.
     faulthandler.enable()
     start_log()
-    import_names.install()
+    environment = dict(os.environ)
     try:
-        _converse(channel)
+        _converse(channel, environment)
     except BaseException as error:
         # Python itself would wait for the users' threads before it ends.
         log.critical("The worker failed\n%s", context_file.own_traceback(error))
@@ -27,13 +27,22 @@ def serve(fd, greeting):
     _leave()
 
 
-def _converse(channel):
+def _converse(channel, environment):
     context = _load(channel)
     while context is not None:
         request = channel.receive()
         if request is None or request["message"] == "stop":
             break
-        _answer(channel, context, request)
+        if request["message"] == "tell-imported":
+            _tell_imported(channel, environment)
+        else:
+            _answer(channel, context, request)
+
+
+def _tell_imported(channel, environment):
+    from .imported import described
+
+    channel.send("imported", **described(os.getcwd(), environment))
 
 
 def _without_buffers(greeting):
@@ -91,7 +100,14 @@ def _answer(channel, context, request):
     evaluation = Evaluation(context.variables, dict(request, selected=selected), run, began)
     for lost in request["lost"]:
         evaluation.errors[lost["name"]] = failures.earlier(lost["class"], lost["text"])
-    report_all(names, request["again"], evaluation, channel)
+    job.begin(channel, request["opener"])
+    if request["workers"] > 1:
+        from . import parallel
+
+        parallel.report_all(names, context.dependencies, evaluation, channel, request["workers"])
+    else:
+        report_all(names, request["again"], evaluation, channel)
+    job.end()
     channel.outlive_other_side()
     channel.send("finished")
 

@@ -136,7 +136,8 @@ struct Lengths {
     buffers: Vec<u64>,
 }
 
-fn receive(source: &mut impl Read, folder: &Path) -> Result<Frame, NoFrame> {
+/// The next frame from any source; `folder` has room for what is large.
+pub(super) fn receive(source: &mut impl Read, folder: &Path) -> Result<Frame, NoFrame> {
     let mut length = [0; 4];
     source.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);

@@ -63,11 +63,15 @@ impl Limits {
         self.total.map(|total| self.began + total)
     }
 
+    /// Whether the time for everything has run out.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline().is_some_and(|all| Instant::now() >= all)
+    }
+
     /// Which bound has been reached.
     pub(super) fn cause(&self) -> Cause {
-        let is_over = self.deadline().is_some_and(|all| Instant::now() >= all);
         match (self.variable, self.total) {
-            (Some(limit), _) if !is_over => Cause::VariableTimeLimit(limit),
+            (Some(limit), _) if !self.is_over() => Cause::VariableTimeLimit(limit),
             (_, total) => Cause::JobTimeLimit(total.unwrap_or_default()),
         }
     }

@@ -1,9 +1,12 @@
 //! What the worker says, as JSON; the numbers of buffers are not yet followed here.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::manifest::{Manifest, Problem};
+use crate::run::RunId;
 use crate::value::Failure;
 
 /// The first message, from any interpreter that can run a script at all.
@@ -12,6 +15,8 @@ pub(super) struct Hello {
     pub(super) protocol: u32,
     /// The interpreter's version.
     pub(super) python: String,
+    /// The worker's process, as it sees itself.
+    pub(super) pid: i32,
     /// NumPy's version.
     pub(super) numpy: Option<String>,
     /// Why there is no NumPy.
@@ -38,6 +43,8 @@ pub(super) enum Progress {
     },
     Start {
         name: String,
+        /// The process in which that happens: the worker's own, or a fork.
+        pid: i32,
     },
     Result {
         name: String,
@@ -57,11 +64,43 @@ pub(super) enum Progress {
         #[serde(default)]
         failure: Option<WireFailure>,
     },
+    /// A fork has ended before it came to the end of this variable.
+    Lost {
+        name: String,
+        /// As wait(2) gives it.
+        status: i32,
+    },
     Unopened {
         class: String,
         text: String,
     },
     Finished,
+}
+
+/// The beginning of results that users' code hands in by itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct SubmissionHead {
+    pub(super) protocol: u32,
+    pub(super) database_dir: PathBuf,
+    #[serde(flatten)]
+    pub(super) run: RunId,
+    pub(super) provenance: String,
+}
+
+/// What follows it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "message", rename_all = "kebab-case")]
+pub(super) enum HandedIn {
+    Result {
+        name: String,
+        cell: Box<WireCell>,
+    },
+    Failed {
+        name: String,
+        class: String,
+        text: String,
+    },
+    Submitted,
 }
 
 /// Why a transient variable failed.

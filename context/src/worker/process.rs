@@ -1,82 +1,79 @@
-//! The worker as a process: in a group of its own, so that what it leaves behind ends with it.
+//! The worker as a process, whoever its parent is, with what it prints.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use command_fds::{CommandFdExt, FdMapping};
-use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::Setup;
-use super::leftovers::Mark;
 use super::printed::Printed;
+use super::spawned::Spawned;
+use super::warm::{Answer, Forked, Place};
 
-/// The descriptor that the worker finds its channel under; its number is the script's argument.
-const CHANNEL_FD: i32 = 3;
 /// How often we look whether a process has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// A started worker. Whatever is left of its processes is killed with this value.
+/// A worker. Whatever is left of its processes is killed with this value.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
-    group: Pid,
-    mark: Mark,
+    hold: Hold,
     printed: Printed,
     ended: Option<ExitStatus>,
 }
 
+#[derive(Debug)]
+enum Hold {
+    Spawned(Spawned),
+    Forked(Forked),
+}
+
+/// A started process, and what goes with it.
+pub(super) struct Started {
+    pub(super) process: Process,
+    /// Our end of the channel.
+    pub(super) stream: UnixStream,
+    /// Where to leave a warm Python behind; None: nowhere, or there is one.
+    pub(super) vacancy: Option<Place>,
+}
+
 impl Process {
-    /// Starts Python with `script` in the database's folder; also returns our end of the channel.
-    pub(super) fn start(setup: &Setup, script: &Path) -> io::Result<(Self, UnixStream)> {
-        let (ours, theirs) = UnixStream::pair()?;
+    /// A worker in the database's folder: forked from a warm Python, if there is one, else started with `script`.
+    pub(super) fn start(setup: &Setup, script: &Path) -> io::Result<Started> {
+        let (stream, theirs) = UnixStream::pair()?;
         let (printed, log) = Printed::start()?;
-        let mark = Mark::new();
-        let (variable, value) = mark.variable();
-        let mut command = Command::new(&setup.python);
-        command
-            .arg(script)
-            .arg(CHANNEL_FD.to_string())
-            .arg(setup.memory.unwrap_or(0).to_string())
-            .env(variable, value)
-            .current_dir(&setup.database_dir)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .process_group(0);
-        let mapping = FdMapping {
-            parent_fd: OwnedFd::from(theirs),
-            child_fd: CHANNEL_FD,
+        let place = Place::of(setup, script);
+        let answer = place.as_ref().map(|place| place.ask(setup, &theirs, &log));
+        let (hold, vacancy) = match answer {
+            Some(Answer::Forked(forked)) => (Hold::Forked(forked), None),
+            other => {
+                let is_vacant = matches!(other, Some(Answer::Nobody));
+                let spawned = Spawned::start(setup, script, theirs, log)?;
+                (Hold::Spawned(spawned), place.filter(|_| is_vacant))
+            }
         };
-        command
-            .fd_mappings(vec![mapping])
-            .map_err(io::Error::other)?;
-        let child = command.spawn()?;
-        let group = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
-        Ok((
-            Self {
-                child,
-                group,
-                mark,
-                printed,
-                ended: None,
-            },
-            ours,
-        ))
+        let process = Self {
+            hold,
+            printed,
+            ended: None,
+        };
+        Ok(Started {
+            process,
+            stream,
+            vacancy,
+        })
     }
 
-    /// Whether the worker itself still runs. It is not reaped here: until then nobody else can have
-    /// its number.
-    pub(super) fn is_alive(&self) -> bool {
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let state = waitid(Id::Pid(self.group), look);
-        self.ended.is_none() && matches!(state, Ok(WaitStatus::StillAlive))
+    /// Whether the worker itself still runs.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.ended.is_none()
+            && match &mut self.hold {
+                Hold::Spawned(spawned) => spawned.is_alive(),
+                Hold::Forked(forked) => forked.is_alive(),
+            }
     }
 
     /// Waits until it has ended, but not longer than `patience`; kills its group; tells how it ended.
@@ -93,16 +90,16 @@ impl Process {
         }
     }
 
-    /// Kills the whole group at once, and reaps the worker.
+    /// Kills all of it at once.
     pub(super) fn kill(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.ended {
             return Ok(status);
         }
-        // The group may have nobody left in it: that is what we want.
-        let _ = killpg(self.group, Signal::SIGKILL);
-        let status = self.child.wait()?;
+        let status = match &mut self.hold {
+            Hold::Spawned(spawned) => spawned.kill()?,
+            Hold::Forked(forked) => forked.kill()?,
+        };
         self.ended = Some(status);
-        self.mark.end_orphans();
         self.printed.settle();
         Ok(status)
     }
@@ -121,7 +118,7 @@ impl Drop for Process {
 }
 
 /// `exit status 3`, or `signal 11 (SIGSEGV)`.
-fn describe(status: ExitStatus) -> String {
+pub(super) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(number)) => match Signal::try_from(number) {

@@ -2,7 +2,8 @@
 //! others go on in a new one.
 //!
 //! A new worker knows nothing of the old one's objects. What the remaining variables depend on is evaluated
-//! again, quietly; of what had failed it is told the reason, so that the chain of causes is the same.
+//! again, quietly; of what had failed it is told the reason, so that the chain of causes is the same. It evaluates
+//! one variable at a time, so that whatever breaks it has a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,6 +118,11 @@ impl<'a> Rounds<'a> {
             names,
             again: self.again.iter().cloned().collect(),
             lost: self.lost(),
+            workers: if self.is_first() {
+                self.request.workers
+            } else {
+                1
+            },
             ..self.request.clone()
         }
     }
@@ -181,7 +187,9 @@ impl<'a> Rounds<'a> {
     /// all that are left.
     fn take_stock(&mut self, broken: Broken) -> Option<CutShort> {
         let asked = self.waiting().len() + self.again.len();
-        let had_turns = broken.running.is_some() || broken.unfinished.len() < asked;
+        // What ran side by side has its turns one by one in the next round.
+        let was_parallel = self.rounds == 1 && self.request.workers > 1;
+        let had_turns = was_parallel || broken.running.is_some() || broken.unfinished.len() < asked;
         if let Some(name) = broken.running {
             self.lose(name, broken.cause.while_running());
         }
@@ -201,18 +209,7 @@ impl<'a> Rounds<'a> {
 
     fn lose(&mut self, name: String, failure: Failure) {
         let is_transient = self.manifest.variable(&name).is_some_and(|v| v.transient);
-        self.hear(match is_transient {
-            true => Event::NoValue {
-                name,
-                held: false,
-                failure: Some(failure),
-            },
-            false => Event::Outcome {
-                name,
-                outcome: Outcome::Failed(failure),
-                seconds: 0.0,
-            },
-        });
+        self.hear(Event::lost(name, failure, is_transient));
     }
 }
 

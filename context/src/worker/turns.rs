@@ -1,48 +1,93 @@
 //! Who has had a turn in one worker.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Broken, Cause, Event};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Broken, Cause};
 
 /// Who has had a turn.
 pub(super) struct Turns {
-    running: Option<(String, Instant)>,
+    running: Vec<Turn>,
     waiting: Vec<String>,
+}
+
+/// A variable that is being evaluated.
+struct Turn {
+    name: String,
+    since: Instant,
+    /// The process, if it is a fork of the worker.
+    fork: Option<Pid>,
+    /// Whether the fork has been killed for its time limit.
+    overdue: bool,
 }
 
 impl Turns {
     pub(super) fn new(names: &[String]) -> Self {
         Self {
-            running: None,
+            running: Vec::new(),
             waiting: names.to_vec(),
         }
     }
 
-    /// Since when the running variable has been running.
+    /// Since when the variable that is next at its time limit has been running.
     pub(super) fn started(&self) -> Option<Instant> {
-        self.running.as_ref().map(|(_, since)| *since)
+        let within = self.running.iter().filter(|turn| !turn.overdue);
+        within.map(|turn| turn.since).min()
     }
 
-    pub(super) fn note(&mut self, event: &Event) {
-        match event {
-            Event::StartTime(_) => {}
-            Event::Started(name) => {
-                self.waiting.retain(|waiting| waiting != name);
-                self.running = Some((name.clone(), Instant::now()));
-            }
-            Event::Outcome { name, .. } | Event::NoValue { name, .. } => {
-                self.waiting.retain(|waiting| waiting != name);
-                self.running = None;
+    pub(super) fn begin(&mut self, name: &str, fork: Option<Pid>) {
+        self.waiting.retain(|waiting| waiting != name);
+        self.running.push(Turn {
+            name: name.to_owned(),
+            since: Instant::now(),
+            fork,
+            overdue: false,
+        });
+    }
+
+    pub(super) fn end(&mut self, name: &str) {
+        self.waiting.retain(|waiting| waiting != name);
+        self.running.retain(|turn| turn.name != name);
+    }
+
+    /// Kills the forks that have reached the time limit of each variable. False: it is the worker itself that has.
+    pub(super) fn kill_overdue(&mut self, limit: Duration) -> bool {
+        let now = Instant::now();
+        let overdue = self.running.iter_mut().filter(|turn| !turn.overdue);
+        let overdue = overdue.filter(|turn| turn.since + limit <= now);
+        let mut only_forks = true;
+        for turn in overdue {
+            match turn.fork {
+                // It may have ended in this moment; the worker tells.
+                Some(pid) => {
+                    let _ = kill(pid, Signal::SIGKILL);
+                    turn.overdue = true;
+                }
+                None => only_forks = false,
             }
         }
+        only_forks
     }
 
-    /// How it stands when the worker breaks off.
+    /// Whether a variable runs, and if so, whether it was killed for its time limit.
+    pub(super) fn is_overdue(&self, name: &str) -> Option<bool> {
+        let turn = self.running.iter().find(|turn| turn.name == name)?;
+        Some(turn.overdue)
+    }
+
+    /// How it stands when the worker breaks off. What ran in forks is not to blame.
     pub(super) fn broken(self, cause: Cause) -> Broken {
+        let (forks, own): (Vec<_>, Vec<_>) = self
+            .running
+            .into_iter()
+            .partition(|turn| turn.fork.is_some());
+        let forks = forks.into_iter().map(|turn| turn.name);
         Broken {
             cause,
-            running: self.running.map(|(name, _)| name),
-            unfinished: self.waiting,
+            running: own.into_iter().next().map(|turn| turn.name),
+            unfinished: self.waiting.into_iter().chain(forks).collect(),
         }
     }
 }

@@ -78,6 +78,7 @@ impl Folder {
             python,
             database_dir: self.path().to_path_buf(),
             memory: None,
+            keep: None,
         }
     }
 
@@ -123,6 +124,7 @@ pub(crate) fn mock_request(names: Vec<String>) -> Request {
         names,
         again: Vec::new(),
         lost: Vec::new(),
+        workers: 1,
         mock: true,
         params: serde_json::Map::new(),
         opener: None,

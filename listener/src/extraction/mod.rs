@@ -1,7 +1,11 @@
 //! What one job does: from the users' context file to a fragment that is announced.
 
+mod progress;
 mod recording;
+mod submission;
 mod telling;
+
+pub use submission::save_results;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,11 +17,11 @@ use runledger_storage::Database;
 use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
 
+use crate::Result;
 use crate::job::Job;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, Progress, State};
 use crate::publisher::Publisher;
-use crate::updates::{FILE_SUBMISSIONS, Update, VariableSet};
-use crate::{Result, combiner};
+use crate::updates::{Update, VariableSet};
 use telling::{Heartbeat, Telling};
 
 /// How long the messages of a job that is done may take.
@@ -36,6 +40,10 @@ pub struct ExtractionSettings {
     pub variable_time_limit: Option<Duration>,
     /// Bytes that the data of each of the job's Python processes may take; None: no limit.
     pub memory: Option<u64>,
+    /// So many variables of a job may be evaluated at once, in forks; 1: one after the other.
+    pub context_workers: usize,
+    /// How long a Python that has imported everything may wait for the next job; None: none is kept.
+    pub keep_python: Option<Duration>,
     /// Ends the job at once; what it has finished is handed in.
     pub stop: Stop,
 }
@@ -47,6 +55,8 @@ pub struct Extracted {
     pub computed: usize,
     /// Variables that raised, or were skipped.
     pub failed: usize,
+    /// How many variables had their turn, of how many.
+    pub progress: Option<Progress>,
     /// Why the job ended before all was evaluated.
     pub cut_short: Option<CutShort>,
 }
@@ -72,7 +82,8 @@ pub fn extract(
     let done = evaluate(job, settings, &mut db, &telling);
     // In this order: who hears of the end finds it in the ledger.
     let (state, why) = verdict(&done);
-    ledger.set_state(&job.processing_id, state, why.as_deref())?;
+    let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
+    ledger.end(&job.processing_id, state, why.as_deref(), progress)?;
     telling.tell(&Update::finished(job));
     telling.close(FAREWELL);
     done
@@ -103,22 +114,13 @@ fn evaluate(
         update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
     }
     let heartbeat = Heartbeat::start(telling);
+    worker.on_submission(submission::taken_by(telling.clone()));
     let names = selected(worker.manifest(), job);
     info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
     let (fragment, extracted) = recording::record(job, settings, &mut worker, names, &limits)?;
     drop(heartbeat);
-    if telling.is_heard() {
-        let submission = Update::submission(&job.database_dir, &fragment, job.run);
-        telling.tell_on(FILE_SUBMISSIONS, &submission);
-    } else {
-        // No broker, so no combiner that would hear of it.
-        combiner::merge_run(
-            &job.database_dir,
-            job.run,
-            combiner::ATTENDED,
-            &mut telling.lock(),
-        )?;
-    }
+    submission::hand_in(&job.database_dir, &fragment, job.run, &mut telling.lock())?;
+    worker.end();
     Ok(extracted)
 }
 
@@ -147,6 +149,7 @@ fn setup(db: &Database, settings: &ExtractionSettings) -> Result<Setup> {
         python,
         database_dir: db.dir().to_path_buf(),
         memory: settings.memory,
+        keep: settings.keep_python,
     })
 }
 

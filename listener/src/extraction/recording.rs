@@ -9,6 +9,7 @@ use runledger_storage::fragment::FragmentWriter;
 use serde_json::{Map, Value};
 use tracing::{error, warn};
 
+use super::progress::Counter;
 use super::{Extracted, ExtractionSettings};
 use crate::job::Job;
 use crate::{Error, Result};
@@ -31,6 +32,7 @@ pub(super) fn record(
         stored: stored.collect(),
         writer,
         extracted: Extracted::default(),
+        counter: Counter::start(job, names.len()),
         trouble: None,
     };
     let request = request(job, settings, names);
@@ -44,6 +46,7 @@ pub(super) fn record(
         }
         recorder.extracted.cut_short = cut_short;
     });
+    recorder.extracted.progress = Some(recorder.counter.progress());
     match (recorded, recorder.trouble) {
         (Ok(()), None) => Ok((recorder.writer.finish()?, recorder.extracted)),
         (recorded, trouble) => {
@@ -62,6 +65,7 @@ fn request(job: &Job, settings: &ExtractionSettings, names: Vec<String>) -> Requ
         names,
         again: Vec::new(),
         lost: Vec::new(),
+        workers: settings.context_workers,
         mock: job.request.mock,
         params: params(&job.request.params),
         opener: settings.opener.clone(),
@@ -82,12 +86,16 @@ struct Recorder {
     stored: BTreeSet<String>,
     writer: FragmentWriter,
     extracted: Extracted,
+    counter: Counter,
     /// The disk does not take any more; the first such error.
     trouble: Option<Error>,
 }
 
 impl Recorder {
     fn take(&mut self, event: Event) {
+        if let Event::Outcome { .. } | Event::NoValue { .. } = event {
+            self.counter.count();
+        }
         match event {
             Event::Outcome { name, outcome, .. } => self.save(&name, &outcome),
             Event::StartTime(seconds) => self.note(|writer| writer.save_start_time(seconds)),
@@ -99,35 +107,39 @@ impl Recorder {
     }
 
     fn save(&mut self, name: &str, outcome: &Outcome) {
-        match self.writer.save(name, outcome) {
-            Ok(()) => self.count(outcome),
-            Err(why) if why.is_not_storable() => {
-                error!("{name}: {why}");
-                self.fail(name, "NotStorable", why.to_string());
-            }
-            Err(why) => self.trouble = self.trouble.take().or(Some(why.into())),
+        match save(&mut self.writer, name, outcome) {
+            Ok(true) => self.extracted.computed += 1,
+            Ok(false) => self.extracted.failed += 1,
+            Err(why) => self.trouble = self.trouble.take().or(Some(why)),
         }
-    }
-
-    fn count(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Cell(_) => self.extracted.computed += 1,
-            Outcome::Failed(_) => self.extracted.failed += 1,
-        }
-    }
-
-    fn fail(&mut self, name: &str, class: &str, message: String) {
-        let failure = Failure {
-            class: class.into(),
-            message,
-        };
-        self.extracted.failed += 1;
-        self.note(|writer| writer.save(name, &Outcome::Failed(failure)));
     }
 
     fn note(&mut self, write: impl FnOnce(&mut FragmentWriter) -> runledger_storage::Result<()>) {
         if let Err(why) = write(&mut self.writer) {
             self.trouble = self.trouble.take().or(Some(why.into()));
+        }
+    }
+}
+
+/// Saves what became of a variable, and says whether that is a value: in the place of one that cannot be stored
+/// is the reason.
+///
+/// # Errors
+/// The disk does not take any more.
+pub(super) fn save(writer: &mut FragmentWriter, name: &str, outcome: &Outcome) -> Result<bool> {
+    match writer.save(name, outcome) {
+        Err(why) if why.is_not_storable() => {
+            error!("{name}: {why}");
+            let failure = Failure {
+                class: "NotStorable".into(),
+                message: why.to_string(),
+            };
+            writer.save(name, &Outcome::Failed(failure))?;
+            Ok(false)
+        }
+        saved => {
+            saved?;
+            Ok(matches!(outcome, Outcome::Cell(_)))
         }
     }
 }

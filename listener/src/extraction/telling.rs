@@ -31,19 +31,9 @@ impl Telling {
 
     /// To the database's own topic.
     pub(super) fn tell(&self, update: &Update) {
-        self.tell_on(&self.topic, update);
-    }
-
-    /// To another topic.
-    pub(super) fn tell_on(&self, topic: &str, update: &Update) {
         let mut publisher = self.lock();
-        publisher.publish(&self.job.database_dir, topic, update);
+        publisher.publish(&self.job.database_dir, &self.topic, update);
         publisher.advance();
-    }
-
-    /// Whether anybody can hear it.
-    pub(super) fn is_heard(&self) -> bool {
-        self.lock().is_enabled()
     }
 
     /// Waits, not for long, until all is delivered; what is left waits in the outbox.

@@ -83,9 +83,21 @@ pub struct Entry {
     pub state: State,
     /// Why it is not finished, if somebody knows.
     pub message: Option<String>,
+    /// How far its latest attempt came, once it had read the context file.
+    pub progress: Option<Progress>,
 }
 
-const COLUMNS: &str = "processing_id, proposal, run, data, request, state, message";
+/// How far an evaluation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How many variables have had their turn.
+    pub done: u32,
+    /// How many there are to evaluate.
+    pub variables: u32,
+}
+
+const COLUMNS: &str =
+    "processing_id, proposal, run, data, request, state, message, done, variables";
 
 impl Ledger {
     /// Writes a job down, unless it is there already. `source` names the message that it follows from.
@@ -163,6 +175,38 @@ impl Ledger {
         self.done(done).map(drop)
     }
 
+    /// A job has ended, having come this far.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn end(
+        &self,
+        processing_id: &str,
+        state: State,
+        message: Option<&str>,
+        progress: Option<Progress>,
+    ) -> Result<()> {
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = self.done(transaction)?;
+        if let Some(progress) = progress {
+            self.set_progress(processing_id, progress)?;
+        }
+        self.set_state(processing_id, state, message)?;
+        self.done(transaction.commit())
+    }
+
+    /// So many of a job's variables have had their turn.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn set_progress(&self, processing_id: &str, progress: Progress) -> Result<()> {
+        let done = self.connection.execute(
+            "UPDATE jobs SET done = ?2, variables = ?3 WHERE processing_id = ?1",
+            params![processing_id, progress.done, progress.variables],
+        );
+        self.done(done).map(drop)
+    }
+
     /// How far a job is; None for one that is not in this ledger.
     ///
     /// # Errors
@@ -205,6 +249,7 @@ impl Ledger {
     fn entry(&self, row: &Row<'_>) -> rusqlite::Result<Entry> {
         let data: String = row.get(3)?;
         let request: String = row.get(4)?;
+        let counts: (Option<u32>, Option<u32>) = (row.get(7)?, row.get(8)?);
         Ok(Entry {
             job: Job {
                 processing_id: row.get(0)?,
@@ -218,6 +263,10 @@ impl Ledger {
             },
             state: State::of(&row.get::<_, String>(5)?),
             message: row.get(6)?,
+            progress: match counts {
+                (Some(done), Some(variables)) => Some(Progress { done, variables }),
+                _ => None,
+            },
         })
     }
 }
@@ -299,5 +348,21 @@ mod tests {
         assert_eq!(dirs, [(&open.processing_id, &folder.path().to_path_buf())]);
         let all = ledger.jobs().unwrap();
         assert_eq!(all[1].message.as_deref(), Some("why"));
+    }
+
+    #[test]
+    fn how_far_a_job_is_and_how_far_it_came_is_known() {
+        let (_folder, mut ledger) = ledger();
+        let job = job(7);
+        ledger.plan(None, &job).unwrap();
+        assert_eq!(ledger.jobs().unwrap()[0].progress, None);
+        let at = |done| Progress { done, variables: 9 };
+        ledger.set_progress(&job.processing_id, at(3)).unwrap();
+        assert_eq!(ledger.jobs().unwrap()[0].progress, Some(at(3)));
+        ledger
+            .end(&job.processing_id, State::Failed, Some("why"), Some(at(4)))
+            .unwrap();
+        let ended = &ledger.jobs().unwrap()[0];
+        assert_eq!((ended.state, ended.progress), (State::Failed, Some(at(4))));
     }
 }

@@ -7,7 +7,7 @@ mod jobs;
 mod outbox;
 
 pub use attempts::{Attempt, Ending};
-pub use jobs::{Entry, Planned, State};
+pub use jobs::{Entry, Planned, Progress, State};
 pub use outbox::Waiting;
 
 use std::path::{Path, PathBuf};
@@ -20,12 +20,20 @@ use rusqlite::Connection;
 use crate::{Error, Result, journal};
 
 const CHAIN: Chain = Chain {
-    steps: &[Step {
-        version: 1,
-        title: "jobs, attempts and outbox",
-        sql: include_str!("../../schema/ledger/0001_jobs_and_outbox.sql"),
-        done: None,
-    }],
+    steps: &[
+        Step {
+            version: 1,
+            title: "jobs, attempts and outbox",
+            sql: include_str!("../../schema/ledger/0001_jobs_and_outbox.sql"),
+            done: None,
+        },
+        Step {
+            version: 2,
+            title: "progress of jobs",
+            sql: include_str!("../../schema/ledger/0002_progress.sql"),
+            done: None,
+        },
+    ],
     place: VersionPlace::OwnTable,
 };
 

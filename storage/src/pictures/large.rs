@@ -1,33 +1,24 @@
 //! Results that wait in a file because they are large: what can be held of them and looks the same.
 
+use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
 
 use runledger_context::Bytes;
 use runledger_context::value::{Array, Dtype};
 
-use super::numbers::numbers;
+use super::numbers::Numbers;
 
 /// A line is looked at in so many parts, or more where they would be large.
 const PARTS: usize = 1000;
 /// The bytes of a part.
 const PART: usize = 4 << 20;
-/// A picture is held with up to so many elements along each side: several for each pixel of a thumbnail.
+/// A picture of so many bytes is held as it is.
+const WHOLE: usize = 16 << 20;
+/// A larger one is held with up to so many elements along each side: several for each pixel of a thumbnail.
 const SIDE: usize = 1200;
 
 type Made<T> = Result<T, String>;
-
-/// An array in pieces that are in memory, one after the other; of one that is in memory itself that is all.
-pub(super) fn pieces(array: &Array) -> impl Iterator<Item = Made<Array>> {
-    let (count, parts) = match array.bytes.in_memory() {
-        Some(_) => (1, 1),
-        None => (elements(array), array.bytes.len().div_ceil(PART)),
-    };
-    let bounds = move |part: usize| [part, part + 1].map(|border| border * count / parts);
-    (0..parts).map(move |part| match array.bytes.in_memory() {
-        Some(_) => Ok(array.clone()),
-        None => piece(array, bounds(part)),
-    })
-}
 
 /// A line with the first, lowest, highest and last point of each of many parts, where it is too large to be held.
 pub(super) fn line(x: Option<&Array>, y: &Array) -> Made<(Option<Array>, Array)> {
@@ -35,29 +26,30 @@ pub(super) fn line(x: Option<&Array>, y: &Array) -> Made<(Option<Array>, Array)>
     if is_held(y) && x.is_none_or(is_held) {
         return Ok((x.cloned(), y.clone()));
     }
-    let count = elements(y);
     let parts = PARTS.max(y.bytes.len() / PART);
+    let real = |re, _| re;
+    let y = Numbers::of(y, real)?;
+    let x = x.map(|x| Numbers::of(x, real)).transpose()?;
     let mut kept = Vec::new();
     for part in 0..parts {
-        let bounds = [part, part + 1].map(|border| border * count / parts);
-        kept.extend(outline(points(x, y, bounds)?));
+        let [from, to] = [part, part + 1].map(|border| border * y.len() / parts);
+        kept.extend(outline(points(x.as_ref(), &y, from..to)));
     }
     let (x, y): (Vec<f64>, Vec<f64>) = kept.into_iter().unzip();
     Ok((Some(held(&x)), held(&y)))
 }
 
 /// The points of a part that can be drawn.
-fn points(x: Option<&Array>, y: &Array, bounds: [usize; 2]) -> Made<Vec<(f64, f64)>> {
-    let real = |re, _| re;
-    let y = numbers(&piece(y, bounds)?, real)?;
+fn points(x: Option<&Numbers<'_>>, y: &Numbers<'_>, bounds: Range<usize>) -> Vec<(f64, f64)> {
     let x = match x {
-        Some(x) => numbers(&piece(x, bounds)?, real)?,
-        None => (bounds[0]..bounds[1]).map(counted).collect(),
+        Some(x) => x.part(bounds.clone()),
+        None => bounds.clone().map(counted).collect(),
     };
-    let points = x.into_iter().zip(y);
-    Ok(points
+    let y = y.part(bounds);
+    let points = x.iter().copied().zip(y.iter().copied());
+    points
         .filter(|(x, y)| x.is_finite() && y.is_finite())
-        .collect())
+        .collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no line has 2^53 points")]
@@ -96,8 +88,16 @@ pub(super) fn picture(pixels: &Array) -> Made<Array> {
     let [rows, columns, colours @ ..] = pixels.shape.as_slice() else {
         return Err(format!("the shape {:?} is no picture's", pixels.shape));
     };
-    if pixels.bytes.in_memory().is_some() {
-        return Ok(pixels.clone());
+    if pixels.bytes.len() <= WHOLE {
+        let whole = pixels.bytes.whole().map_err(unreadable)?;
+        let bytes = match whole {
+            Cow::Borrowed(_) => pixels.bytes.clone(),
+            Cow::Owned(read) => read.into(),
+        };
+        return Ok(Array {
+            bytes,
+            ..pixels.clone()
+        });
     }
     let (rows, columns) = (*rows, *columns);
     let element = pixels.bytes.len() / (rows * columns);
@@ -140,21 +140,6 @@ fn pick(
     Ok(())
 }
 
-/// The elements from one place to another, in one dimension.
-fn piece(array: &Array, [from, to]: [usize; 2]) -> Made<Array> {
-    let element = array.bytes.len() / elements(array).max(1);
-    let part = array.bytes.part(from * element, (to - from) * element);
-    Ok(Array {
-        dtype: array.dtype.clone(),
-        shape: vec![to - from],
-        bytes: part.map_err(unreadable)?.into_owned().into(),
-    })
-}
-
-fn elements(array: &Array) -> usize {
-    array.shape.iter().product()
-}
-
 fn unreadable(why: io::Error) -> String {
     format!("reading a large result: {why}")
 }
@@ -164,6 +149,10 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    fn numbers(array: &Array) -> Vec<f64> {
+        Numbers::of(array, |re, _| re).unwrap().all().into_owned()
+    }
 
     /// The same array in a file.
     fn in_file(array: &Array) -> Array {
@@ -183,7 +172,6 @@ mod tests {
         all[77_777] = 5000.0;
         all[5] = f64::NAN;
         let (x, y) = line(None, &in_file(&held(&all))).unwrap();
-        let numbers = |array: &Array| numbers(array, |re, _| re).unwrap();
         let points: Vec<(f64, f64)> = numbers(&x.unwrap()).into_iter().zip(numbers(&y)).collect();
         for point in [
             (0.0, 0.0),
@@ -198,30 +186,20 @@ mod tests {
 
     #[test]
     fn a_large_picture_keeps_every_nth_row_and_column() {
-        let (rows, columns) = (3, 3 * SIDE);
+        let (rows, columns) = (600, 3 * SIDE);
         let all: Vec<f64> = (0..rows * columns).map(counted).collect();
         let pixels = Array {
             shape: vec![rows, columns],
             ..held(&all)
         };
         let small = picture(&in_file(&pixels)).unwrap();
+        assert!(pixels.bytes.len() > WHOLE);
         assert_eq!(small.shape, [rows, SIDE]);
-        let kept = numbers(&small, |re, _| re).unwrap();
+        let kept = numbers(&small);
         assert!(
             kept.iter()
                 .zip(0..)
                 .all(|(value, place)| *value == counted(3 * place))
         );
-    }
-
-    #[test]
-    fn pieces_follow_each_other() {
-        let all: Vec<f64> = (0..PART).map(counted).collect();
-        let array = in_file(&held(&all));
-        let found: Vec<Array> = pieces(&array).collect::<Made<_>>().unwrap();
-        let numbers = found
-            .iter()
-            .flat_map(|piece| numbers(piece, |re, _| re).unwrap());
-        assert!(found.len() > 4 && numbers.eq(all));
     }
 }

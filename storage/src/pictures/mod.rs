@@ -1,8 +1,10 @@
 //! What the table draws: sparklines, thumbnails; and how far numbers spread.
 
+mod extremes;
 mod figure;
 mod large;
 mod numbers;
+mod quantiles;
 mod resample;
 mod spread;
 mod thumbnail;
@@ -16,7 +18,7 @@ pub(crate) use spread::spread;
 
 /// A summary that is ready to be stored.
 #[derive(Debug)]
-pub(crate) enum Drawn {
+pub enum Drawn {
     /// A text.
     Text(String),
     /// Numbers.
@@ -28,7 +30,7 @@ pub(crate) enum Drawn {
 }
 
 /// Makes a summary. One that cannot be made costs itself only: a text says so.
-pub(crate) fn draw(summary: &Summary) -> Drawn {
+pub fn draw(summary: &Summary) -> Drawn {
     match summary {
         Summary::Text(text) => Drawn::Text(text.clone()),
         Summary::Array(array) => Drawn::Array(array.clone()),

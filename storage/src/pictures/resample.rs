@@ -5,8 +5,8 @@
 
 use std::f64::consts::PI;
 
-/// Red, green and blue, 0 to 255.
-pub(super) type Colour = [f32; 3];
+/// Red, green, blue and opacity, 0 to 255.
+pub(super) type Colour = [f32; 4];
 
 /// The elements that one pixel shows along one axis: the first of them, and their weights, whose sum is 1.
 struct Window {
@@ -14,34 +14,44 @@ struct Window {
     weights: Vec<f32>,
 }
 
-/// `size` × `size` colours of a picture of `rows` × `columns`, row by row; `colour` is asked once for each element.
+impl Window {
+    fn end(&self) -> usize {
+        self.first + self.weights.len()
+    }
+}
+
+/// `size` × `size` colours of a picture of `rows` × `columns`, row by row. `steps` fills in which of the `colours`
+/// the elements of a row have; it is asked once for each row.
 pub(super) fn resample(
     [rows, columns]: [usize; 2],
     size: usize,
-    colour: impl Fn(usize, usize) -> Colour,
+    colours: &[Colour; 256],
+    steps: impl Fn(usize, &mut Vec<u8>),
 ) -> Vec<Colour> {
     let across = windows(columns, size);
     let down = windows(rows, size);
-    let mut all = vec![[0.0; 3]; size * size];
+    let mut all = vec![[0.0; 4]; size * size];
+    let mut full = Vec::with_capacity(columns);
+    let mut narrow = Vec::with_capacity(size);
     for row in 0..rows {
-        let full: Vec<Colour> = (0..columns).map(|column| colour(row, column)).collect();
-        let narrow: Vec<Colour> = across.iter().map(|window| mean(window, &full)).collect();
-        for (window, pixels) in down.iter().zip(all.chunks_exact_mut(size)) {
-            if let Some(weight) = row
-                .checked_sub(window.first)
-                .and_then(|at| window.weights.get(at))
-            {
-                add(pixels, &narrow, *weight);
-            }
+        steps(row, &mut full);
+        narrow.clear();
+        narrow.extend(across.iter().map(|window| mean(window, &full, colours)));
+        let first = down.partition_point(|window| window.end() <= row);
+        let shown = down[first..]
+            .iter()
+            .zip(all[first * size..].chunks_exact_mut(size));
+        for (window, pixels) in shown.take_while(|(window, _)| window.first <= row) {
+            add(pixels, &narrow, window.weights[row - window.first]);
         }
     }
     all
 }
 
-fn mean(window: &Window, all: &[Colour]) -> Colour {
-    let mut sum = [0.0; 3];
-    for (colour, weight) in all[window.first..].iter().zip(&window.weights) {
-        for (sum, part) in sum.iter_mut().zip(colour) {
+fn mean(window: &Window, steps: &[u8], colours: &[Colour; 256]) -> Colour {
+    let mut sum = [0.0; 4];
+    for (step, weight) in steps[window.first..].iter().zip(&window.weights) {
+        for (sum, part) in sum.iter_mut().zip(colours[usize::from(*step)]) {
             *sum += part * weight;
         }
     }
@@ -49,7 +59,8 @@ fn mean(window: &Window, all: &[Colour]) -> Colour {
 }
 
 fn add(pixels: &mut [Colour], row: &[Colour], weight: f32) {
-    for (sum, part) in pixels.iter_mut().flatten().zip(row.iter().flatten()) {
+    let sums = pixels.as_flattened_mut().iter_mut();
+    for (sum, part) in sums.zip(row.as_flattened()) {
         *sum += part * weight;
     }
 }
@@ -88,15 +99,19 @@ mod tests {
             for window in windows(length, 300) {
                 let sum: f32 = window.weights.iter().sum();
                 assert!((sum - 1.0).abs() < 1e-4, "{length}: {sum}");
-                assert!(window.first + window.weights.len() <= length, "{length}");
+                assert!(window.end() <= length, "{length}");
             }
         }
     }
 
     #[test]
     fn a_fine_chequerboard_becomes_grey() {
-        let colour = |row: usize, column: usize| [((row + column) % 2 * 200) as f32; 3];
-        let small = resample([3000, 3000], 300, colour);
+        let colours = std::array::from_fn(|step| [step as f32; 4]);
+        let steps = |row: usize, into: &mut Vec<u8>| {
+            into.clear();
+            into.extend((0..1500).map(|column| ((row + column) % 2 * 200) as u8));
+        };
+        let small = resample([1500, 1500], 300, &colours, steps);
         assert!(
             small
                 .iter()

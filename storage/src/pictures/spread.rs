@@ -2,57 +2,56 @@
 
 use runledger_context::value::{Array, Dtype};
 
-use super::large::pieces;
-use super::numbers::numbers;
-
-/// Real and imaginary part.
-type Number = (f64, f64);
+use super::extremes::range;
+use super::numbers::Numbers;
 
 /// |largest − smallest| in double precision, without regard to NaN; None for fewer than two elements or for
 /// what is no number. Complex numbers have no order: NumPy compares real parts first, and so do we.
 pub(crate) fn spread(array: &Array) -> Option<f64> {
-    if array.shape.iter().product::<usize>() < 2 {
-        return None;
+    match &array.dtype {
+        Dtype::Plain(word) if word.contains('c') => of_complex(array),
+        _ => of_real(array),
     }
-    let mut ends: Option<[Number; 2]> = None;
-    for piece in pieces(array) {
-        let found = ends_of(&piece.ok()?).ok()?;
-        ends = match (ends, found) {
-            (Some([a, b]), Some([c, d])) => Some([least(a, c), most(b, d)]),
-            (known, found) => known.or(found),
-        };
-    }
-    Some(match ends {
-        Some([least, most]) => (most.0 - least.0).hypot(most.1 - least.1),
-        None => f64::NAN,
+}
+
+fn of_real(array: &Array) -> Option<f64> {
+    let numbers = several(array, |re, _| re)?;
+    let nothing = (f64::INFINITY, f64::NEG_INFINITY);
+    let (least, most) = numbers
+        .parts()
+        .map(|part| range(&part).unwrap_or_else(|| known(&part).fold(nothing, wider)))
+        .fold(nothing, wider);
+    Some(if least > most { f64::NAN } else { most - least })
+}
+
+fn known(numbers: &[f64]) -> impl Iterator<Item = (f64, f64)> {
+    let known = numbers.iter().filter(|number| !number.is_nan());
+    known.map(|number| (*number, *number))
+}
+
+fn wider(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    (a.0.min(b.0), a.1.max(b.1))
+}
+
+fn of_complex(array: &Array) -> Option<f64> {
+    let (real, imaginary) = (several(array, |re, _| re)?, several(array, |_, im| im)?);
+    let pairs = || {
+        real.parts().zip(imaginary.parts()).flat_map(|(re, im)| {
+            let pairs = re.iter().copied().zip(im.iter().copied());
+            pairs.collect::<Vec<_>>()
+        })
+    };
+    let known = || pairs().filter(|(re, im)| !re.is_nan() && !im.is_nan());
+    let order = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+    Some(match (known().min_by(order), known().max_by(order)) {
+        (Some(least), Some(most)) => (most.0 - least.0).hypot(most.1 - least.1),
+        _ => f64::NAN,
     })
 }
 
-/// The smallest and the largest; None where there is no number but NaN.
-fn ends_of(array: &Array) -> Result<Option<[Number; 2]>, String> {
-    let real = numbers(array, |re, _| re)?;
-    let imaginary = match &array.dtype {
-        Dtype::Plain(word) if word.contains('c') => numbers(array, |_, im| im)?,
-        _ => Vec::new(),
-    };
-    let all = (0..real.len()).map(|at| (real[at], imaginary.get(at).copied().unwrap_or(0.0)));
-    let known = || all.clone().filter(|(re, im)| !re.is_nan() && !im.is_nan());
-    Ok(known()
-        .reduce(least)
-        .zip(known().reduce(most))
-        .map(|(least, most)| [least, most]))
-}
-
-fn is_less(a: Number, b: Number) -> bool {
-    a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).is_lt()
-}
-
-fn least(a: Number, b: Number) -> Number {
-    if is_less(b, a) { b } else { a }
-}
-
-fn most(a: Number, b: Number) -> Number {
-    if is_less(a, b) { b } else { a }
+fn several(array: &Array, of_complex: fn(f64, f64) -> f64) -> Option<Numbers<'_>> {
+    let numbers = Numbers::of(array, of_complex).ok()?;
+    (numbers.len() > 1).then_some(numbers)
 }
 
 #[cfg(test)]
@@ -62,7 +61,7 @@ mod tests {
     fn of(dtype: &str, bytes: Vec<u8>) -> Option<f64> {
         let array = Array {
             dtype: Dtype::Plain(dtype.into()),
-            shape: vec![bytes.len() / dtype[2..].parse::<usize>().unwrap()],
+            shape: vec![bytes.len()],
             bytes: bytes.into(),
         };
         spread(&array)

@@ -1,14 +1,17 @@
 //! A two-dimensional array as a small picture.
 
-use image::{Rgba, RgbaImage};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 use runledger_context::value::Array;
 
-use super::figure::png;
-use super::numbers::numbers;
+use super::numbers::Numbers;
+use super::quantiles::{finite, quantiles};
 use super::resample::resample;
 
 /// Pixels on each side.
-const SIZE: u32 = 300;
+const SIZE: usize = 300;
+/// Colours, as many as in Matplotlib's tables.
+const STEPS: usize = 256;
 /// The darkest and the brightest colour stand for these parts of the values.
 const DARKEST: f64 = 0.01;
 const BRIGHTEST: f64 = 0.99;
@@ -22,47 +25,77 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
     let &[rows, columns] = pixels.shape.as_slice() else {
         return Err(format!("the shape {:?} is no picture's", pixels.shape));
     };
-    let values: Vec<f64> = numbers(pixels, f64::hypot)?
-        .into_iter()
-        .map(finite)
-        .collect();
-    if values.len() != rows * columns {
+    let numbers = Numbers::of(pixels, f64::hypot)?;
+    if numbers.len() != rows * columns {
         return Err(format!(
             "{} values for {rows} rows of {columns}",
-            values.len()
+            numbers.len()
         ));
     }
-    if values.is_empty() {
-        return png(&RgbaImage::from_pixel(SIZE, SIZE, Rgba([255; 4])));
+    if numbers.len() == 0 {
+        return encoded(&[[255; 4]; SIZE * SIZE]);
     }
-    let (low, high) = limits(&values);
-    let colour = |row: usize, column: usize| {
-        let value = values[row * columns + column];
-        viridis(if high > low {
-            (value - low) / (high - low)
-        } else {
-            0.0
-        })
+    let scale = Scale::of(quantiles(&numbers, [DARKEST, BRIGHTEST]));
+    let row = |row: usize, steps: &mut Vec<u8>| {
+        let values = numbers.part(row * columns..(row + 1) * columns);
+        steps.clear();
+        steps.extend(values.iter().map(|value| scale.step(*value)));
     };
     // NumPy's arrays and xarray's are drawn in two ways, as in Matplotlib and xarray.
     let picture = if upwards || (is_magnified(rows) && is_magnified(columns)) {
-        picked([rows, columns], upwards, colour)
+        picked([rows, columns], upwards, row)
     } else {
-        blended([rows, columns], colour)
+        blended([rows, columns], row)
     };
-    png(&picture)
+    encoded(&picture)
+}
+
+/// Which step of the colours stands for a value.
+struct Scale {
+    darkest: f64,
+    steps_each: f64,
+}
+
+impl Scale {
+    fn of([low, high]: [f64; 2]) -> Self {
+        let steps_each = if high > low {
+            STEPS as f64 / (high - low)
+        } else {
+            0.0
+        };
+        Self {
+            darkest: low,
+            steps_each,
+        }
+    }
+
+    /// What is beyond the ends gets their colours.
+    fn step(&self, value: f64) -> u8 {
+        ((finite(value) - self.darkest) * self.steps_each) as u8
+    }
 }
 
 /// Each pixel shows one element.
 fn picked(
     [rows, columns]: [usize; 2],
     upwards: bool,
-    colour: impl Fn(usize, usize) -> Rgba<u8>,
-) -> RgbaImage {
-    RgbaImage::from_fn(SIZE, SIZE, |x, y| {
-        let y = if upwards { SIZE - 1 - y } else { y };
-        colour(place(y, rows), place(x, columns))
-    })
+    row: impl Fn(usize, &mut Vec<u8>),
+) -> Vec<[u8; 4]> {
+    let colours = viridis();
+    let mut steps = Vec::new();
+    let mut picture = Vec::with_capacity(SIZE * SIZE);
+    let mut last = None;
+    for y in 0..SIZE {
+        let shown = place(if upwards { SIZE - 1 - y } else { y }, rows);
+        if last == Some(shown) {
+            picture.extend_from_within(picture.len() - SIZE..);
+            continue;
+        }
+        row(shown, &mut steps);
+        picture.extend((0..SIZE).map(|x| colours[usize::from(steps[place(x, columns)])]));
+        last = Some(shown);
+    }
+    picture
 }
 
 /// Each pixel shows all elements that it covers.
@@ -71,78 +104,47 @@ fn picked(
     clippy::cast_sign_loss,
     reason = "means of numbers from 0 to 255"
 )]
-fn blended(shape: [usize; 2], colour: impl Fn(usize, usize) -> Rgba<u8>) -> RgbaImage {
-    let of = |row, column| {
-        let [r, g, b, _] = colour(row, column).0;
-        [r, g, b].map(f32::from)
-    };
-    let all = resample(shape, SIZE as usize, of);
-    RgbaImage::from_fn(SIZE, SIZE, |x, y| {
-        let [r, g, b] = all[(y * SIZE + x) as usize].map(|part| part.round() as u8);
-        Rgba([r, g, b, 255])
-    })
+fn blended(shape: [usize; 2], row: impl Fn(usize, &mut Vec<u8>)) -> Vec<[u8; 4]> {
+    let colours = viridis().map(|colour| colour.map(f32::from));
+    let all = resample(shape, SIZE, &colours, row);
+    all.into_iter()
+        .map(|colour| colour.map(|part| (part + 0.5) as u8))
+        .collect()
+}
+
+fn encoded(picture: &[[u8; 4]]) -> Result<Vec<u8>, String> {
+    let mut png = Vec::new();
+    let size = SIZE as u32;
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(picture.as_flattened(), size, size, ExtendedColorType::Rgba8)
+        .map_err(|error| error.to_string())?;
+    Ok(png)
 }
 
 /// Whether elements are drawn so large that nothing is to be blended: Matplotlib's rule.
 fn is_magnified(length: usize) -> bool {
-    let size = SIZE as usize;
-    size > 3 * length || size == length || size == 2 * length
-}
-
-/// As `numpy.nan_to_num` has it.
-fn finite(value: f64) -> f64 {
-    if value.is_nan() {
-        0.0
-    } else {
-        value.clamp(f64::MIN, f64::MAX)
-    }
+    SIZE > 3 * length || SIZE == length || SIZE == 2 * length
 }
 
 /// The element under the middle of a pixel; the first of two whose border is there.
-fn place(pixel: u32, length: usize) -> usize {
-    ((2 * pixel as usize + 1) * length - 1) / (2 * SIZE as usize)
+fn place(pixel: usize, length: usize) -> usize {
+    ((2 * pixel + 1) * length - 1) / (2 * SIZE)
 }
 
-fn limits(values: &[f64]) -> (f64, f64) {
-    let mut values = values.to_vec();
-    (
-        quantile(&mut values, DARKEST),
-        quantile(&mut values, BRIGHTEST),
-    )
-}
-
-/// Between two elements in proportion, as `numpy.quantile` does by default.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a place in an array"
-)]
-fn quantile(values: &mut [f64], part: f64) -> f64 {
-    let place = part * (values.len() - 1) as f64;
-    let below = place.floor() as usize;
-    let (_, low, rest) = values.select_nth_unstable_by(below, f64::total_cmp);
-    let low = *low;
-    let high = rest.iter().copied().reduce(f64::min).unwrap_or(low);
-    low + (high - low) * place.fract()
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a step of 256"
-)]
-fn viridis(part: f64) -> Rgba<u8> {
-    // Matplotlib's tables have 256 steps.
-    let step = (part * 256.0).clamp(0.0, 255.0) as usize;
-    let colour = colorous::VIRIDIS.eval_rational(step, 256);
-    Rgba([colour.r, colour.g, colour.b, 255])
+/// Red, green, blue and opaque, for each step.
+fn viridis() -> [[u8; 4]; STEPS] {
+    std::array::from_fn(|step| {
+        let colour = colorous::VIRIDIS.eval_rational(step, STEPS);
+        [colour.r, colour.g, colour.b, 255]
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use image::{Rgba, RgbaImage};
     use runledger_context::value::Dtype;
+
+    use super::*;
 
     fn drawn(dtype: &str, shape: [usize; 2], bytes: Vec<u8>, upwards: bool) -> RgbaImage {
         let array = Array {
@@ -175,13 +177,6 @@ mod tests {
         assert_eq!(picture.get_pixel(0, 0).0, [68, 1, 84, 255]);
         let [r, g, b, _] = picture.get_pixel(299, 0).0;
         assert!(r > 240 && g > 220 && b < 60, "{r} {g} {b}");
-    }
-
-    #[test]
-    fn quantiles_lie_between_elements_as_in_numpy() {
-        let mut values: Vec<f64> = (0..11).rev().map(f64::from).collect();
-        assert!((quantile(&mut values, 0.01) - 0.1).abs() < 1e-12);
-        assert!((quantile(&mut values, 0.99) - 9.9).abs() < 1e-12);
     }
 
     #[test]

@@ -1,19 +1,17 @@
-//! A line with few points that looks like the whole one.
-//!
-//! MinMaxLTTB keeps the ends and the extremes: J. Van Der Donckt et al., "MinMaxLTTB: Leveraging MinMax-Preselection
-//! to Scale LTTB in Visualization", IEEE VIS 2023.
+//! A line with few points that looks like the whole one: its ends, and the lowest and highest point of each of
+//! many parts. What lies between those would be drawn on the same pixels.
 
-use minmaxlttb::{LttbBuilder, LttbMethod, Point};
+use std::borrow::Cow;
+
 use runledger_context::value::{Array, Dtype};
 
-use super::numbers::numbers;
+use super::extremes::extremes;
+use super::numbers::Numbers;
 
 /// A line of up to this many points is kept whole.
 const WHOLE: usize = 239;
-/// How many points are left of a longer one.
-const KEPT: usize = 150;
-/// Candidates for each point that is kept.
-const CANDIDATES: usize = 4;
+/// A longer one is kept as the extremes of so many parts.
+const PARTS: usize = 75;
 
 /// Shape (2, N), float64: x and y, sorted by x, where y is finite. `x` of None counts from 0.
 ///
@@ -21,66 +19,62 @@ const CANDIDATES: usize = 4;
 /// There are no numbers, or not as many x as y.
 pub(super) fn trendline(x: Option<&Array>, y: &Array) -> Result<Array, String> {
     let real = |re, _| re;
-    let y = numbers(y, real)?;
-    let x = match x {
-        Some(x) => numbers(x, real)?,
-        None => counted(y.len()),
-    };
-    if x.len() != y.len() {
+    let y = Numbers::of(y, real)?.all();
+    let x = x.map(|x| Numbers::of(x, real)).transpose()?;
+    let x = x.as_ref().map(Numbers::all);
+    if let Some(x) = &x
+        && x.len() != y.len()
+    {
         return Err(format!("{} positions for {} values", x.len(), y.len()));
     }
-    let mut points: Vec<Point> = x
-        .into_iter()
-        .zip(y)
-        .filter(|(x, y)| x.is_finite() && y.is_finite())
-        .map(|(x, y)| Point::new(x, y))
-        .collect();
-    points.sort_by(|a, b| a.x().total_cmp(&b.x()));
-    if points.len() > WHOLE {
-        points = thinned(&points)?;
+    if x.is_none()
+        && let Some(places) = kept(&y)
+    {
+        return Ok(drawn(&places, counted, &y));
     }
-    Ok(line(&points))
+    let (x, y) = finite_and_sorted(x, &y);
+    let places = kept(&y).unwrap_or_default();
+    Ok(drawn(&places, |place| x[place], &y))
+}
+
+/// The places of the points that are kept; None where a value is not finite.
+fn kept(y: &[f64]) -> Option<Vec<usize>> {
+    if y.len() <= WHOLE {
+        let is_finite = y.iter().all(|value| value.is_finite());
+        return is_finite.then(|| (0..y.len()).collect());
+    }
+    let mut places = Vec::with_capacity(2 * PARTS + 2);
+    places.push(0);
+    for part in 0..PARTS {
+        let bounds = [part, part + 1].map(|border| border * y.len() / PARTS);
+        let (low, high) = extremes(&y[bounds[0]..bounds[1]])?;
+        places.extend([low.min(high), low.max(high)].map(|place| bounds[0] + place));
+    }
+    places.push(y.len() - 1);
+    places.dedup();
+    Some(places)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no line has 2^53 points")]
-fn counted(length: usize) -> Vec<f64> {
-    (0..length).map(|n| n as f64).collect()
+fn counted(place: usize) -> f64 {
+    place as f64
 }
 
-fn thinned(points: &[Point]) -> Result<Vec<Point>, String> {
-    let way = LttbBuilder::new()
-        .threshold(KEPT)
-        .method(LttbMethod::MinMax)
-        .ratio(CANDIDATES)
-        .build();
-    let mut kept = way.downsample(points).map_err(|error| error.to_string())?;
-    // The one lowest and highest point are what people look for.
-    let by_y = |a: &&Point, b: &&Point| a.y().total_cmp(&b.y());
-    for extreme in [points.iter().min_by(by_y), points.iter().max_by(by_y)]
-        .into_iter()
-        .flatten()
-    {
-        let place = kept.partition_point(|point| point.x() < extreme.x());
-        let is_there = kept[place..]
-            .iter()
-            .take_while(|point| point.x() <= extreme.x())
-            .any(|point| point.y() == extreme.y());
-        if !is_there {
-            kept.insert(place, *extreme);
-        }
-    }
-    Ok(kept)
+fn finite_and_sorted(x: Option<Cow<'_, [f64]>>, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let x = x.unwrap_or_else(|| (0..y.len()).map(counted).collect());
+    let mut points: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
+    points.retain(|(x, y)| x.is_finite() && y.is_finite());
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    points.into_iter().unzip()
 }
 
-fn line(points: &[Point]) -> Array {
-    let all = points
-        .iter()
-        .map(Point::x)
-        .chain(points.iter().map(Point::y));
-    let bytes: Vec<u8> = all.flat_map(f64::to_le_bytes).collect();
+fn drawn(places: &[usize], x: impl Fn(usize) -> f64, y: &[f64]) -> Array {
+    let x = places.iter().map(|place| x(*place));
+    let y = places.iter().map(|place| y[*place]);
+    let bytes: Vec<u8> = x.chain(y).flat_map(f64::to_le_bytes).collect();
     Array {
         dtype: Dtype::Plain("<f8".into()),
-        shape: vec![2, points.len()],
+        shape: vec![2, places.len()],
         bytes: bytes.into(),
     }
 }
@@ -104,7 +98,7 @@ mod tests {
     /// x and y of a line.
     fn drawn(x: Option<&[f64]>, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let line = trendline(x.map(array).as_ref(), &array(y)).unwrap();
-        let all = numbers(&line, |re, _| re).unwrap();
+        let all = Numbers::of(&line, |re, _| re).unwrap().all();
         let (x, y) = all.split_at(all.len() / 2);
         (x.to_vec(), y.to_vec())
     }

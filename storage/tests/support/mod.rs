@@ -70,6 +70,7 @@ pub(crate) fn evaluate(python: &Path, folder: &Path, run: RunId, on: &mut dyn Fn
         python: python.into(),
         database_dir: folder.into(),
         memory: None,
+        keep: None,
     };
     let limits = Limits::of(Duration::from_secs(3600));
     let mut worker = Worker::start(setup, &limits).unwrap();
@@ -84,6 +85,7 @@ pub(crate) fn evaluate(python: &Path, folder: &Path, run: RunId, on: &mut dyn Fn
         mock: true,
         params: serde_json::Map::new(),
         opener: None,
+        workers: 1,
     };
     worker.evaluate(&request, &limits, on).unwrap()
 }

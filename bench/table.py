@@ -1,0 +1,80 @@
+"""Figures as tables: for the terminal and for docs/PERFORMANCE.md."""
+import datetime
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from pictures import TARGET
+
+HEADER = ["", "damnit", "runledger", "ratio", "target"]
+
+
+def case_rows(found):
+    """The rows of one case; `found` is what `measure.py` has collected."""
+    theirs, ours = found.figures["damnit"], found.figures["runledger"]
+    rows = [
+        _row(found, "wall", "from the job's start to the row, ms", _medians(theirs, "wall"), _medians(ours, "wall"), 1e3),
+        _row(found, "job", "to the job's end, ms", _medians(theirs, "job"), _medians(ours, "job"), 1e3),
+        _row(found, "cpu", "CPU, ms", _medians(theirs, "cpu"), _medians(ours, "cpu"), 1e3),
+    ]
+    bare = {"wall": median(wall for wall, _ in found.bare), "cpu": median(cpu for _, cpu in found.bare)}
+    rows += [
+        _row(found, f"{measure} without the user's part", f"{title} without the user's part ({bare[measure] * 1e3:.0f}), ms",
+             _medians(theirs, measure) - bare[measure], _medians(ours, measure) - bare[measure], 1e3)
+        for measure, title in (("wall", "to the row"), ("cpu", "CPU"))
+    ]
+    if found.peaks:
+        theirs, ours = found.peaks["damnit"], found.peaks["runledger"]
+        rows.append(["peak memory of the job's own process, MB", f"{theirs.own:.0f}", f"{ours.own:.0f}", "", "40"])
+        rows.append(["peak memory of the Python with the context file, MB", f"{theirs.others:.0f}", f"{ours.others:.0f}", "", ""])
+    return rows
+
+
+def _medians(figures, measure):
+    return median(getattr(each, measure) for each in figures)
+
+
+def _row(found, measure, title, theirs, ours, scale):
+    target = found.case.targets.get(measure)
+    ratio = f"{theirs / ours:.1f} ×" if ours > 0 else "–"
+    return [title, f"{theirs * scale:.0f}", f"{ours * scale:.0f}", ratio, f"{target} ×" if target else ""]
+
+
+def picture_rows(found):
+    return [[f"{title}, ms", f"{theirs * 1e3:.3g}", f"{ours * 1e3:.3g}", f"{theirs / ours:.0f} ×", f"{TARGET} ×"]
+            for title, theirs, ours in found]
+
+
+def as_markdown(title, rows):
+    lines = [_markdown_line([title, *HEADER[1:]]), "|---|--:|--:|--:|--:|", *map(_markdown_line, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_line(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def machine():
+    """The machine, its programs and the day, as a list."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    packages = ", ".join(f"{name} {version(name)}" for name in ("damnit", "extra_data", "xarray", "numpy"))
+    return "\n".join([
+        f"* Machine: {cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB; "
+        f"{system}, Linux {platform.release()}",
+        f"* Programs: Python {platform.python_version()}, {packages}; runledger built with `--release`",
+        f"* Date: {datetime.date.today().isoformat()}",
+    ]) + "\n"
+
+
+def write(path, command, tables):
+    """Puts the tables between the marks of `path`."""
+    begin, end = "<!-- measured -->\n", "<!-- /measured -->\n"
+    before, _, rest = path.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    measured = f"{machine()}* Command: `{command}`\n\n" + "\n".join(tables)
+    path.write_text(before + begin + "\n" + measured + "\n" + end + after)

@@ -1,0 +1,53 @@
+//! What a worker is asked for.
+
+use serde_json::{Map, Value, json};
+
+use crate::run::{RunData, RunId};
+use crate::value::Failure;
+
+/// What is to be evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The run.
+    pub run: RunId,
+    /// The part of its data that the job is about.
+    pub data: RunData,
+    /// The job's variables, dependencies first, as [`crate::selection::Selection::names`] gives them.
+    pub selected: Vec<String>,
+    /// Those of `selected` that are evaluated now, in this order: at first all.
+    pub names: Vec<String>,
+    /// Those of `names` that are evaluated for the sake of others only: nothing is sent of them.
+    pub again: Vec<String>,
+    /// Variables that failed before, in another worker.
+    pub lost: Vec<(String, Failure)>,
+    /// So many variables may be evaluated at once, in forks; 1: one after the other, in the worker itself.
+    pub workers: usize,
+    /// Whether functions get a mock instead of the run.
+    pub mock: bool,
+    /// Values of `param#` arguments.
+    pub params: Map<String, Value>,
+    /// The site's own opener, `module:function`; None for `extra_data.open_run`.
+    pub opener: Option<String>,
+}
+
+impl Request {
+    pub(super) fn as_message(&self) -> Value {
+        let lost = self.lost.iter().map(|(name, failure)| {
+            json!({"name": name, "class": failure.class, "text": failure.message})
+        });
+        json!({
+            "message": "evaluate",
+            "proposal": self.run.proposal,
+            "run": self.run.number,
+            "run_data": self.data,
+            "selected": self.selected,
+            "names": self.names,
+            "again": self.again,
+            "lost": lost.collect::<Vec<_>>(),
+            "workers": self.workers,
+            "mock": self.mock,
+            "params": self.params,
+            "opener": self.opener,
+        })
+    }
+}
