@@ -38,7 +38,8 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
     if numbers.len() == 0 {
         return encoded(&[[255; 4]; SIZE * SIZE]);
     }
-    let scale = Scale::of(quantiles(&numbers, [DARKEST, BRIGHTEST]));
+    let ends = quantiles(&numbers, [DARKEST, BRIGHTEST]);
+    let scale = Scale::of(if upwards { apart(ends) } else { ends });
     let row = |row: usize, steps: &mut Vec<u8>| {
         let values = numbers.part(row * columns..(row + 1) * columns);
         steps.clear();
@@ -75,6 +76,19 @@ impl Scale {
     /// What is beyond the ends gets their colours.
     fn step(&self, value: f64) -> u8 {
         ((finite(value) - self.darkest) * self.steps_each) as u8
+    }
+}
+
+/// Where nearly all values are the same, xarray gives that one the middle colour and Matplotlib the darkest.
+fn apart([low, high]: [f64; 2]) -> [f64; 2] {
+    let reach = match low.abs() {
+        0.0..1e-300 => 0.05,
+        size => 0.05 * size,
+    };
+    if high > low {
+        [low, high]
+    } else {
+        [low - reach, high + reach]
     }
 }
 
@@ -180,6 +194,22 @@ mod tests {
         assert_eq!(picture.get_pixel(0, 0).0, [68, 1, 84, 255]);
         let [r, g, b, _] = picture.get_pixel(299, 0).0;
         assert!(r > 240 && g > 220 && b < 60, "{r} {g} {b}");
+    }
+
+    #[test]
+    fn what_is_the_same_everywhere_has_one_colour() {
+        let colour = |upwards| {
+            let picture = drawn("|u1", [2, 2], vec![7; 4], upwards);
+            assert!(
+                picture
+                    .pixels()
+                    .all(|pixel| pixel == picture.get_pixel(0, 0))
+            );
+            picture.get_pixel(0, 0).0
+        };
+        assert_eq!(colour(false), [68, 1, 84, 255]);
+        let [r, g, b, _] = colour(true);
+        assert!((30..36).contains(&r) && (140..150).contains(&g) && (135..145).contains(&b));
     }
 
     #[test]

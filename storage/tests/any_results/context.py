@@ -17,6 +17,6 @@ def variable(name, result):
 
 made = objects.results(*map(int, Path("how_many").read_text().split()))
 # In one piece: pickle keeps the byte order of no other arrays.
-kept = {name: result.copy() if isinstance(result, np.ndarray) else result for name, result in made.items()}
+kept = {name: result.copy() if hasattr(result, "copy") else result for name, result in made.items()}
 Path("made.pickle").write_bytes(pickle.dumps(kept, protocol=5))
 globals().update({name: variable(name, result) for name, result in made.items()})
