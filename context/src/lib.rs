@@ -4,6 +4,7 @@
 //! runtime that goes into the users' interpreter (`context/python`), speaks with it, and turns its
 //! answers into plain values. It knows nothing of databases, files of results, or queues.
 
+pub mod bytes;
 pub mod error;
 pub mod manifest;
 pub mod run;
@@ -12,4 +13,5 @@ pub mod selection;
 pub mod value;
 pub mod worker;
 
+pub use bytes::Bytes;
 pub use error::{Error, Result};

@@ -3,7 +3,7 @@
 //! Everything here was computed by the users' Python and has crossed the worker's channel: it is data,
 //! never code. `storage` writes it to HDF5 and makes the summaries that Python did not make itself.
 
-use std::sync::Arc;
+use crate::bytes::Bytes;
 
 /// The element type of an [`Array`], as NumPy describes it (`numpy.dtype.descr`), in the byte order
 /// in which the bytes are.
@@ -24,7 +24,7 @@ pub struct Array {
     /// The length along each dimension; empty for a scalar.
     pub shape: Vec<usize>,
     /// The elements, `product(shape) × itemsize` bytes. Shared: one array can be both data and picture.
-    pub bytes: Arc<Vec<u8>>,
+    pub bytes: Bytes,
 }
 
 /// An array of text, in C order; empty shape for a single text.
@@ -90,7 +90,7 @@ pub enum Data {
         /// The value of `_damnit_objtype`.
         objtype: String,
         /// The bytes as they are.
-        bytes: Arc<Vec<u8>>,
+        bytes: Bytes,
     },
     /// RGBA pixels of a figure, shape (rows, columns, 4), uint8; `_damnit_objtype` is `image`.
     Image(Array),
@@ -103,8 +103,10 @@ pub enum Summary {
     Text(String),
     /// These numbers as they are (a scalar, or a small array).
     Array(Array),
-    /// A finished PNG.
-    Png(Arc<Vec<u8>>),
+    /// A PNG of any size.
+    Png(Bytes),
+    /// RGBA pixels of a figure, shape (rows, columns, 4), uint8.
+    Figure(Array),
     /// A line to be drawn as a sparkline: y, and x where it is not 0, 1, 2, …; both one-dimensional,
     /// of equal length. x is float64 (times in seconds).
     Line {

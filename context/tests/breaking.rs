@@ -129,7 +129,7 @@ fn a_child_process_left_behind_ends_with_the_job() {
     let Some(Data::Array(pid)) = &evaluated.cell("culprit").data else {
         panic!("a number");
     };
-    let pid = i64::from_le_bytes(pid.bytes.as_slice().try_into().unwrap());
+    let pid = i64::from_le_bytes(pid.bytes.in_memory().unwrap().try_into().unwrap());
     let deadline = Instant::now() + Duration::from_secs(20);
     while runs(pid) {
         assert!(Instant::now() < deadline, "the child {pid} still runs");

@@ -13,7 +13,12 @@ use support::{Folder, mock_request, seconds};
 
 /// A type, a shape and the bytes in hexadecimal.
 fn array(array: &Array) -> (Dtype, &[usize], String) {
-    let hex = array.bytes.iter().map(|byte| format!("{byte:02x}"));
+    let hex = array
+        .bytes
+        .in_memory()
+        .unwrap()
+        .iter()
+        .map(|byte| format!("{byte:02x}"));
     (array.dtype.clone(), &array.shape, hex.collect())
 }
 
@@ -23,7 +28,7 @@ fn plain(dtype: &str) -> Dtype {
 
 fn numbers(array: &Array) -> Vec<f64> {
     assert_eq!(array.dtype, plain("<f8"));
-    let numbers = array.bytes.chunks_exact(8);
+    let numbers = array.bytes.in_memory().unwrap().chunks_exact(8);
     numbers
         .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
         .collect()
@@ -187,7 +192,9 @@ def descending(run): return da([[1, 2], [3, 4]], y=[5, 1], x=[9, 3])
     assert_eq!(x("numeric"), Some(vec![10.0, 20.0]));
     assert_eq!(x("timed"), Some(vec![1.5, 86400.0]));
     let picture = |name| match &evaluated.cell(name).summary {
-        Some(Summary::Picture { pixels, upwards }) => (pixels.bytes[0], *upwards),
+        Some(Summary::Picture { pixels, upwards }) => {
+            (pixels.bytes.in_memory().unwrap()[0], *upwards)
+        }
         other => panic!("{other:?}"),
     };
     assert!(!picture("array").1 && picture("image").1);
@@ -339,9 +346,13 @@ def plotly(run):
     .evaluate();
     let figure = evaluated.cell("figure");
     assert!(matches!(&figure.data, Some(Data::Image(pixels)) if pixels.shape == [480, 640, 4]));
-    assert!(matches!(&figure.summary, Some(Summary::Png(png)) if png.starts_with(b"\x89PNG")));
+    assert!(
+        matches!((&figure.summary, &figure.data), (Some(Summary::Figure(seen)), Some(Data::Image(drawn))) if seen == drawn)
+    );
     let objtype = |name| match &evaluated.cell(name).data {
-        Some(Data::Encoded { objtype, bytes }) => (objtype.clone(), bytes[..1].to_vec()),
+        Some(Data::Encoded { objtype, bytes }) => {
+            (objtype.clone(), bytes.part(0, 1).unwrap().to_vec())
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(objtype("series"), ("series".into(), b"P".to_vec()));
@@ -351,6 +362,61 @@ def plotly(run):
         evaluated.cell("series").summary,
         Some(Summary::Line { .. })
     ));
+}
+
+#[test]
+fn a_summary_that_fails_costs_itself_only() {
+    let evaluated = Folder::with(
+        r#"
+@Variable
+def value(run): return Cell(5, summary_value="no\0text")
+@Variable(summary="no_such_function")
+def function(run): return np.arange(3)
+"#,
+    )
+    .evaluate();
+    let value = evaluated.cell("value");
+    assert!(matches!(value.data, Some(Data::Array(_))));
+    assert_eq!(value.summary, Some(Summary::Text("<summary error>".into())));
+    let function = evaluated.cell("function");
+    assert!(matches!(function.summary, Some(Summary::Line { .. })));
+    assert_eq!(function.summary_method.as_deref(), Some("no_such_function"));
+}
+
+#[test]
+fn a_plotly_figure_that_is_not_drawn_in_time_costs_its_picture_only() {
+    let evaluated = Folder::with(
+        r#"
+import subprocess
+import plotly.graph_objs as go
+from runledger_runtime import figures
+figures.PATIENCE = 0.5
+class Drawn(go.Figure):
+    def to_image(self, **_): return b"\x89PNG"
+class Hanging(go.Figure):
+    def to_image(self, **_): subprocess.run(["sleep", "600"])
+class Failing(go.Figure):
+    def to_image(self, **_): raise ValueError("no browser")
+@Variable
+def drawn(run): return Drawn()
+@Variable
+def failing(run): return Failing()
+@Variable
+def hanging(run): return Hanging()
+@Variable
+def later(run): return Hanging()
+"#,
+    )
+    .evaluate();
+    let drawn = &evaluated.cell("drawn").summary;
+    assert_eq!(*drawn, Some(Summary::Png(b"\x89PNG".to_vec().into())));
+    for name in ["failing", "hanging", "later"] {
+        let cell = evaluated.cell(name);
+        assert_eq!(cell.summary, Some(Summary::Text("Plotly figure".into())));
+        assert!(
+            matches!(&cell.data, Some(Data::Encoded { objtype, .. }) if objtype == "PlotlyFigure")
+        );
+    }
 }
 
 #[test]
@@ -506,7 +572,7 @@ os.environ["EXTRA_DATA_DATA_ROOT"] = os.getcwd()
     };
     assert!(seconds > 1.5e9, "{seconds}");
     assert!(
-        matches!(&evaluated.cell("trains").data, Some(Data::Array(count)) if count.bytes[0] > 0)
+        matches!(&evaluated.cell("trains").data, Some(Data::Array(count)) if count.bytes.in_memory().unwrap()[0] > 0)
     );
     let expected = folder
         .path()

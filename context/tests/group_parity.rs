@@ -127,7 +127,7 @@ fn shown(data: &Data) -> String {
         Data::Array(array) => array,
         other => panic!("neither a text nor a number: {other:?}"),
     };
-    let bytes = array.bytes.as_slice();
+    let bytes = array.bytes.in_memory().unwrap();
     match &array.dtype {
         Dtype::Plain(kind) if kind == "<f8" => {
             format!("{:?}", f64::from_le_bytes(bytes.try_into().unwrap()))

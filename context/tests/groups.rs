@@ -67,7 +67,7 @@ fn number(evaluated: &Evaluated, name: &str) -> f64 {
     let Some(Summary::Array(array)) = &evaluated.cell(name).summary else {
         panic!("{name} is no number");
     };
-    let bytes: [u8; 8] = array.bytes.as_slice().try_into().unwrap();
+    let bytes: [u8; 8] = array.bytes.in_memory().unwrap().try_into().unwrap();
     match &array.dtype {
         runledger_context::value::Dtype::Plain(dtype) if dtype == "<f8" => {
             f64::from_le_bytes(bytes)

@@ -57,7 +57,7 @@ fn fields_of_the_run_arrive_and_the_service_is_asked_for_it_once() {
     let Some(Data::Array(times)) = &found.cell("times_asked").data else {
         panic!("a number");
     };
-    assert_eq!(times.bytes[0], 1);
+    assert_eq!(times.bytes.in_memory().unwrap()[0], 1);
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn results_of_many_forks_arrive_whole() {
             array.bytes.len(),
             4 * (50_000 + usize::try_from(i).unwrap())
         );
-        let mut elements = array.bytes.chunks_exact(4);
+        let mut elements = array.bytes.in_memory().unwrap().chunks_exact(4);
         assert!(elements.all(|element| element == i.to_ne_bytes()));
     }
 }

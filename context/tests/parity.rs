@@ -60,7 +60,7 @@ fn shown(summary: &Summary) -> String {
     match summary {
         Summary::Text(text) => text.clone(),
         Summary::Line { .. } => "line".into(),
-        Summary::Picture { .. } | Summary::Png(_) => "picture".into(),
+        Summary::Picture { .. } | Summary::Png(_) | Summary::Figure(_) => "picture".into(),
         Summary::Array(array) if !array.shape.is_empty() => "array".into(),
         Summary::Array(array) => number(array),
     }
@@ -71,7 +71,7 @@ fn number(array: &Array) -> String {
     let Dtype::Plain(dtype) = &array.dtype else {
         panic!("a plain type");
     };
-    let bytes = array.bytes.as_slice();
+    let bytes = array.bytes.in_memory().unwrap();
     let value = match dtype.as_str() {
         "<i8" => i64::from_le_bytes(bytes.try_into().unwrap()).to_string(),
         "<f8" => format!("{:?}", f64::from_le_bytes(bytes.try_into().unwrap())),

@@ -165,7 +165,7 @@ fn shown(outcome: &Outcome) -> String {
 
 fn numbers(array: &Array) -> Vec<f64> {
     assert_eq!(array.dtype, Dtype::Plain("<f8".into()));
-    let numbers = array.bytes.chunks_exact(8);
+    let numbers = array.bytes.in_memory().unwrap().chunks_exact(8);
     numbers
         .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
         .collect()

@@ -100,7 +100,7 @@ fn job_of(setup: Setup) -> Evaluated {
 
 fn was_forked(evaluated: &Evaluated) -> bool {
     match &evaluated.cell("parent").data {
-        Some(Data::Array(array)) => array.bytes[0] == 1,
+        Some(Data::Array(array)) => array.bytes.in_memory().unwrap() == [1],
         other => panic!("{other:?}"),
     }
 }
@@ -108,7 +108,9 @@ fn was_forked(evaluated: &Evaluated) -> bool {
 /// The value of a variable that returned an integer.
 fn number(evaluated: &Evaluated, name: &str) -> i64 {
     match &evaluated.cell(name).data {
-        Some(Data::Array(array)) => i64::from_le_bytes(array.bytes[..8].try_into().unwrap()),
+        Some(Data::Array(array)) => {
+            i64::from_le_bytes(array.bytes.in_memory().unwrap().try_into().unwrap())
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use hdf5_metno::File;
 use runledger_context::run::RunId;
@@ -18,7 +17,11 @@ fn numbers(all: &[f64]) -> Array {
     Array {
         dtype: Dtype::Plain("<f8".into()),
         shape: vec![all.len()],
-        bytes: Arc::new(all.iter().flat_map(|n| n.to_le_bytes()).collect()),
+        bytes: all
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect::<Vec<u8>>()
+            .into(),
     }
 }
 

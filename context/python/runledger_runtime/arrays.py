@@ -3,6 +3,9 @@ import json
 
 import numpy as np
 
+# Bytes of an array that are copied at once.
+_PIECE = 1 << 20
+
 
 def is_number(dtype):
     """Whether elements are booleans, integers, floats or complex numbers."""
@@ -43,11 +46,21 @@ def _field(name, kind, shape=()):
     return [checked_text(name), kind, list(shape)]
 
 
-def raw_bytes(array):
-    """The elements in C order as bytes, without a copy where they are so already."""
+def raw_pieces(array):
+    """The elements in C order as bytes: at once where they lie so, else copied piece by piece."""
     if array.nbytes == 0:
-        return b""
-    return memoryview(np.asarray(array, order="C").reshape(-1).view(np.uint8))
+        return
+    if array.flags.c_contiguous:
+        yield _raw(array.reshape(-1))
+        return
+    flags = ("external_loop", "buffered")
+    size = max(1, _PIECE // array.itemsize)
+    for piece in np.nditer(array, flags, ("readonly", "contig"), order="C", buffersize=size):
+        yield _raw(piece)
+
+
+def _raw(line):
+    return memoryview(line.view(np.uint8))
 
 
 def text_list(array):

@@ -12,10 +12,11 @@ import select
 import signal
 import socket
 import struct
+from itertools import chain
 
 import numpy as np
 
-from .arrays import raw_bytes
+from .arrays import raw_pieces
 
 # The other side refuses longer headers; large things travel in buffers.
 LONGEST_HEADER = 64 << 20
@@ -28,23 +29,39 @@ class Buffers:
 
     def __init__(self):
         self.parts = []
-        self._kept = []
         self._known = {}
+        self._made = {}
 
     def add(self, content):
-        """Takes bytes; returns the buffer's number."""
+        """Takes bytes, or an array; returns the buffer's number."""
         self.parts.append(content)
         return len(self.parts) - 1
 
     def add_array(self, array):
         """Takes an array's elements; returns the buffer's number."""
-        array = np.asarray(array, order="C")
+        array = np.asarray(array)
         # The same memory has the same bytes, as long as it is kept.
-        memory = (array.__array_interface__["data"][0], array.nbytes)
+        layout = None if array.flags.c_contiguous else (array.shape, array.strides)
+        memory = (array.__array_interface__["data"][0], array.nbytes, layout)
         if memory not in self._known or array.nbytes == 0:
-            self._kept.append(array)
-            self._known[memory] = self.add(raw_bytes(array))
+            self._known[memory] = self.add(array)
         return self._known[memory]
+
+    def once(self, make, source):
+        """`make(source)`, made once for several places of a cell."""
+        # While the source is kept, nothing else has its identity.
+        key = (make, id(source))
+        if key not in self._made:
+            self._made[key] = (source, make(source))
+        return self._made[key][1]
+
+    def pieces(self):
+        """All parts, in memory that can be sent."""
+        for part in self.parts:
+            yield from [part] if isinstance(part, bytes) else raw_pieces(part)
+
+    def lengths(self):
+        return [len(part) if isinstance(part, bytes) else part.nbytes for part in self.parts]
 
 
 class Channel:
@@ -173,10 +190,10 @@ def _identity(fd):
 
 
 def frame(fields, buffers):
-    """The parts of a frame, bytes of any kind."""
-    parts = buffers.parts if buffers else []
-    header = _header(dict(fields, buffers=[len(part) for part in parts]))
-    return [struct.pack("<I", len(header)) + header, *parts]
+    """The parts of a frame, bytes of any kind, to be gone through once."""
+    buffers = buffers or Buffers()
+    header = _header(dict(fields, buffers=buffers.lengths()))
+    return chain([struct.pack("<I", len(header)) + header], buffers.pieces())
 
 
 def _header(fields):

@@ -69,7 +69,7 @@ def encode_data(data, buffers):
 
 def _encode_foreign(data, buffers):
     if figures.is_matplotlib(data):
-        return {"kind": "image", "array": encode_array(figures.pixels(data), buffers)}
+        return {"kind": "image", "array": encode_array(buffers.once(figures.pixels, data), buffers)}
     objtype, content = figures.plotly_json(data) if is_figure(data) else figures.parquet(data)
     return {"kind": "encoded", "objtype": objtype, "buffer": buffers.add(content)}
 

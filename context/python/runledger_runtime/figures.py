@@ -1,12 +1,10 @@
 """Results of packages that draw or tabulate, in the bytes that are stored of them."""
-import io
-
 import numpy as np
 
 from . import is_loaded_instance
 
-# Pixels on the longer side of a picture in the table.
-THUMBNAIL = 300
+# Seconds that Plotly may take to draw a picture: it asks a browser, which may not answer.
+PATIENCE = 10.0
 
 
 def is_matplotlib(value):
@@ -27,17 +25,40 @@ def pixels(figure):
     return np.array(canvas.buffer_rgba())
 
 
-def thumbnail(figure):
-    """A PNG of a Matplotlib figure, shrunk to the table's size if it is larger."""
-    longest = max(figure.get_size_inches() * figure.dpi)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=figure.dpi * min(1, THUMBNAIL / longest))
-    return content.getvalue()
-
-
 def plotly_json(figure):
     """(Kind of object, bytes) of a Plotly figure."""
     return "PlotlyFigure", figure.to_json().encode("utf-8")
+
+
+def plotly_png(figure):
+    """A PNG of a Plotly figure; raises where the environment cannot draw it, or not in time."""
+    import threading
+
+    if _given_up:
+        raise TimeoutError("an earlier Plotly figure was not drawn in time")
+    answers = []
+    # Nothing waits for the thread, and what it has started ends with the job.
+    drawing = threading.Thread(target=_draw, args=(figure, answers), daemon=True)
+    drawing.start()
+    drawing.join(PATIENCE)
+    if not answers:
+        _given_up.append(drawing)
+        raise TimeoutError(f"Plotly did not draw the figure within {PATIENCE:g} seconds")
+    png, error = answers[0]
+    if error is not None:
+        raise error
+    return bytes(png)
+
+
+# Drawings that were given up.
+_given_up = []
+
+
+def _draw(figure, answers):
+    try:
+        answers.append((figure.to_image(format="png"), None))
+    except BaseException as error:
+        answers.append((None, error))
 
 
 def parquet(frame):

@@ -1,13 +1,22 @@
 """What the table shows of a cell: found here, drawn by the other side."""
 import numpy as np
 
-from . import encoding, figures, is_loaded_instance
+from . import encoding, failures, figures, is_loaded_instance
 from .arrays import is_number, is_storable, is_text
 from .cell import is_figure
 from .log import log
 
 
 def encode(cell, method, name, buffers):
+    """The summary of a cell; one that fails costs itself only."""
+    try:
+        return _encode(cell, method, name, buffers)
+    except Exception:
+        log.error("Failed to make a summary of %s", name, exc_info=True)
+        return encoding.encode_text("<summary error>", buffers)
+
+
+def _encode(cell, method, name, buffers):
     """The first that applies: the given value, the NumPy function's, the data's (or preview's) own."""
     if cell.summary_value is not None:
         return _encode_value(cell.summary_value, buffers)
@@ -73,13 +82,15 @@ def _shape_text(data):
 
 def _encode_figure(figure, name, buffers):
     """A picture of the figure; where it cannot be drawn, its summary alone suffers."""
-    if not figures.is_matplotlib(figure):
-        return encoding.encode_text("Plotly figure", buffers)
     try:
-        return {"kind": "png", "buffer": buffers.add(figures.thumbnail(figure))}
-    except Exception:
-        log.error("Error generating thumbnail for %s", name, exc_info=True)
-        return encoding.encode_text("<thumbnail error>", buffers)
+        if not figures.is_matplotlib(figure):
+            return {"kind": "png", "buffer": buffers.add(figures.plotly_png(figure))}
+        pixels = buffers.once(figures.pixels, figure)
+        return {"kind": "image", "array": encoding.encode_array(pixels, buffers)}
+    except Exception as error:
+        log.error("No picture of the figure %s: %s", name, failures.message_of(error))
+        is_plotly = not figures.is_matplotlib(figure)
+        return encoding.encode_text("Plotly figure" if is_plotly else "<thumbnail error>", buffers)
 
 
 def _encode_scalar(shown, buffers):
@@ -120,9 +131,15 @@ def _positions(shown):
     x = _coordinate(shown, 0)
     if x is None:
         return None
+    if x.dtype.kind not in "iufcmM":
+        return None
     if x.dtype.kind == "M":
-        return x.astype("datetime64[ns]").astype(np.int64) / 1e9
-    return x.astype(np.float64) if x.dtype.kind in "iufcm" else None
+        positions = x.astype("datetime64[ns]").astype(np.int64) / 1e9
+    else:
+        positions = x.real.astype(np.float64, copy=False)
+    if x.dtype.kind in "mM":
+        positions[np.isnat(x)] = np.nan
+    return positions
 
 
 def _encode_picture(shown, buffers):

@@ -1,7 +1,9 @@
 //! Frames on the socket to the worker; the layout is in `docs/worker-protocol.md`.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +11,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Stop;
+use crate::bytes::Bytes;
 
 /// Longer headers are refused; large things travel in buffers.
 const LONGEST_HEADER: u32 = 64 << 20;
 /// Longer frames are refused: no machine of ours holds so much.
 const LONGEST_FRAME: u64 = 1 << 42;
+/// So many bytes of a frame are held in memory; what comes after them goes to a file.
+const HELD: u64 = 8 << 20;
+/// Bytes on their way to a file.
+const PIECE: usize = 1 << 20;
 /// How long a read may be without news before we look whether the worker still lives.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -21,7 +28,7 @@ const TICK: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) header: Value,
-    pub(super) buffers: Vec<Arc<Vec<u8>>>,
+    pub(super) buffers: Vec<Bytes>,
 }
 
 /// Why no frame was received.
@@ -49,12 +56,18 @@ pub(super) struct Patience<'a> {
 #[derive(Debug)]
 pub(super) struct Channel {
     stream: UnixStream,
+    /// Where there is room for results.
+    folder: PathBuf,
 }
 
 impl Channel {
-    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+    /// `folder` is where large results wait, in files without names.
+    pub(super) fn new(stream: UnixStream, folder: &Path) -> io::Result<Self> {
         stream.set_read_timeout(Some(TICK))?;
-        Ok(Self { stream })
+        Ok(Self {
+            stream,
+            folder: folder.into(),
+        })
     }
 
     /// Sends one header without buffers.
@@ -77,7 +90,7 @@ impl Channel {
             patience,
             is_alive,
         };
-        match receive(&mut source) {
+        match receive(&mut source, &self.folder) {
             Err(NoFrame::TimedOut) if patience.stop.is_raised() => Err(NoFrame::Stopped),
             other => other,
         }
@@ -123,15 +136,15 @@ struct Lengths {
     buffers: Vec<u64>,
 }
 
-/// The next frame from any source.
-pub(super) fn receive(source: &mut impl Read) -> Result<Frame, NoFrame> {
+/// The next frame from any source; `folder` has room for what is large.
+pub(super) fn receive(source: &mut impl Read, folder: &Path) -> Result<Frame, NoFrame> {
     let mut length = [0; 4];
     source.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
     if length > LONGEST_HEADER {
         return Err(NoFrame::Nonsense(format!("a header of {length} bytes")));
     }
-    let header = read_buffer(source, length.into())?;
+    let header = read_into_memory(source, length.into())?;
     let header: Value = serde_json::from_slice(&header)?;
     let lengths = Lengths::deserialize(&header)?.buffers;
     let total = lengths
@@ -140,17 +153,70 @@ pub(super) fn receive(source: &mut impl Read) -> Result<Frame, NoFrame> {
     if total.is_none_or(|total| total > LONGEST_FRAME) {
         return Err(NoFrame::Nonsense(format!("buffers of {lengths:?} bytes")));
     }
-    let buffers = lengths
-        .into_iter()
-        .map(|length| Ok(Arc::new(read_buffer(source, length)?)));
     Ok(Frame {
-        buffers: buffers.collect::<Result<_, NoFrame>>()?,
+        buffers: receive_buffers(source, &lengths, folder)?,
         header,
     })
 }
 
+fn receive_buffers(
+    source: &mut impl Read,
+    lengths: &[u64],
+    folder: &Path,
+) -> Result<Vec<Bytes>, NoFrame> {
+    let mut held = 0;
+    let mut overflow = None;
+    let receive = |length: &u64| {
+        if held + length <= HELD {
+            held += length;
+            return read_into_memory(source, *length).map(Bytes::from);
+        }
+        let overflow = match &mut overflow {
+            Some(overflow) => overflow,
+            none => none.insert(Overflow::new(folder)?),
+        };
+        overflow.take(source, *length)
+    };
+    lengths.iter().map(receive).collect()
+}
+
+/// A file without a name for what is not held in memory: it goes with the last who uses it.
+struct Overflow {
+    file: Arc<File>,
+    length: u64,
+}
+
+impl Overflow {
+    fn new(folder: &Path) -> io::Result<Self> {
+        let file = tempfile::tempfile_in(folder).map_err(no_room)?;
+        Ok(Self {
+            file: file.into(),
+            length: 0,
+        })
+    }
+
+    fn take(&mut self, source: &mut impl Read, length: u64) -> Result<Bytes, NoFrame> {
+        let wanted = usize::try_from(length).map_err(io::Error::other)?;
+        let start = self.length;
+        let mut piece = vec![0; PIECE.min(wanted)];
+        let mut left = wanted;
+        while left > 0 {
+            let part = &mut piece[..left.min(PIECE)];
+            source.read_exact(part)?;
+            self.file.as_ref().write_all(part).map_err(no_room)?;
+            left -= part.len();
+        }
+        self.length += length;
+        Ok(Bytes::in_file(Arc::clone(&self.file), start, wanted))
+    }
+}
+
+fn no_room(why: io::Error) -> io::Error {
+    io::Error::other(format!("there is no room for a large result: {why}"))
+}
+
 /// Exactly `length` bytes; memory that cannot be had is an error, not an abort.
-fn read_buffer(source: &mut impl Read, length: u64) -> Result<Vec<u8>, NoFrame> {
+fn read_into_memory(source: &mut impl Read, length: u64) -> Result<Vec<u8>, NoFrame> {
     let out_of_memory = || NoFrame::Failed(io::ErrorKind::OutOfMemory.into());
     let wanted = usize::try_from(length).map_err(|_| out_of_memory())?;
     let mut buffer = Vec::new();
@@ -192,14 +258,35 @@ mod tests {
     #[test]
     fn buffers_follow_the_header_in_order() {
         let bytes = frame(r#"{"message": "result", "buffers": [2, 0, 1]}"#, b"abc");
-        let found = receive(&mut bytes.as_slice()).unwrap();
+        let found = receive(&mut bytes.as_slice(), Path::new(".")).unwrap();
         let texts: Vec<&[u8]> = found
             .buffers
             .iter()
-            .map(|buffer| buffer.as_slice())
+            .map(|buffer| buffer.in_memory().unwrap())
             .collect();
         assert_eq!(texts, [b"ab".as_slice(), b"", b"c"]);
         assert_eq!(found.header["message"], "result");
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_waits_in_a_file_without_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = usize::try_from(HELD).unwrap() - 1;
+        let mut bytes = frame(
+            &format!(r#"{{"buffers": [2, {large}, 3, {large}, 1]}}"#),
+            b"ab",
+        );
+        for (length, letter) in [(large, b'c'), (3, b'd'), (large, b'e'), (1, b'f')] {
+            bytes.extend(std::iter::repeat_n(letter, length));
+        }
+        let found = receive(&mut bytes.as_slice(), folder.path()).unwrap();
+        let held = found.buffers.iter().map(|b| b.in_memory().is_some());
+        assert!(held.eq([true, false, true, false, true]));
+        for (buffer, letter) in found.buffers.iter().zip(b"acdef") {
+            let whole = buffer.whole().unwrap();
+            assert!(whole[0] == *letter && whole[1..].iter().all(|b| b == letter || *b == b'b'));
+        }
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 
     #[test]
@@ -210,7 +297,7 @@ mod tests {
             Vec::new(),
         ] {
             assert!(matches!(
-                receive(&mut bytes.as_slice()),
+                receive(&mut bytes.as_slice(), Path::new(".")),
                 Err(NoFrame::Ended)
             ));
         }
@@ -228,7 +315,7 @@ mod tests {
         ];
         for bytes in cases {
             assert!(matches!(
-                receive(&mut bytes.as_slice()),
+                receive(&mut bytes.as_slice(), Path::new(".")),
                 Err(NoFrame::Nonsense(_))
             ));
         }

@@ -1,19 +1,18 @@
 //! Follows the numbers of buffers in a message, and checks that sizes are what they say.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::message::{
     WireArray, WireCell, WireData, WireNetcdf, WireSummary, WireTexts, WireValues, WireVariable,
 };
+use crate::bytes::Bytes;
 use crate::value::{Array, Cell, Data, Dtype, Netcdf, NetcdfVariable, Summary, Texts, Values};
 
 /// What is wrong with a message, in words.
 type Decoded<T> = Result<T, String>;
 
 /// The buffers of one frame.
-pub(super) struct Buffers(pub(super) Vec<Arc<Vec<u8>>>);
+pub(super) struct Buffers(pub(super) Vec<Bytes>);
 
 impl Buffers {
     pub(super) fn cell(&self, wire: WireCell) -> Decoded<Cell> {
@@ -51,6 +50,7 @@ impl Buffers {
             WireSummary::Text { buffer } => Summary::Text(self.text(buffer)?),
             WireSummary::Array(array) => Summary::Array(self.array(array)?),
             WireSummary::Png { buffer } => Summary::Png(self.bytes(buffer)?),
+            WireSummary::Image { array } => Summary::Figure(self.image(array)?),
             WireSummary::Line { x, y } => self.line(x, y)?,
             WireSummary::Picture { pixels, upwards } => Summary::Picture {
                 pixels: with_dimensions(self.array(pixels)?, 2)?,
@@ -137,6 +137,7 @@ impl Buffers {
 
     fn texts(&self, wire: WireTexts) -> Decoded<Texts> {
         let content = self.bytes(wire.buffer)?;
+        let content = content.whole().map_err(|why| why.to_string())?;
         let texts: Vec<String> = serde_json::from_slice(&content).map_err(|why| why.to_string())?;
         if texts.len() != elements(&wire.shape)? {
             return Err(format!(
@@ -152,11 +153,13 @@ impl Buffers {
     }
 
     fn text(&self, buffer: usize) -> Decoded<String> {
-        String::from_utf8(self.bytes(buffer)?.to_vec()).map_err(|why| why.to_string())
+        let bytes = self.bytes(buffer)?;
+        let bytes = bytes.whole().map_err(|why| why.to_string())?;
+        String::from_utf8(bytes.into_owned()).map_err(|why| why.to_string())
     }
 
-    fn bytes(&self, buffer: usize) -> Decoded<Arc<Vec<u8>>> {
-        let found = self.0.get(buffer).map(Arc::clone);
+    fn bytes(&self, buffer: usize) -> Decoded<Bytes> {
+        let found = self.0.get(buffer).cloned();
         found.ok_or_else(|| format!("there is no buffer {buffer}"))
     }
 }
@@ -238,7 +241,7 @@ mod tests {
     use super::*;
 
     fn decode(cell: Value, buffers: &[&[u8]]) -> Decoded<Cell> {
-        let owned = buffers.iter().map(|buffer| Arc::new(buffer.to_vec()));
+        let owned = buffers.iter().map(|buffer| buffer.to_vec().into());
         let wire: WireCell = serde_json::from_value(cell).unwrap();
         Buffers(owned.collect()).cell(wire)
     }
@@ -252,7 +255,7 @@ mod tests {
         else {
             panic!("an array and its line");
         };
-        assert!(Arc::ptr_eq(&data.bytes, &y.bytes));
+        assert_eq!(data.bytes, y.bytes);
     }
 
     #[test]

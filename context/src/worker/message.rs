@@ -188,6 +188,7 @@ pub(super) enum WireSummary {
     Text { buffer: usize },
     Array(WireArray),
     Png { buffer: usize },
+    Image { array: WireArray },
     Line { x: Option<WireArray>, y: WireArray },
     Picture { pixels: WireArray, upwards: bool },
 }

@@ -231,7 +231,8 @@ impl Setup {
             python: self.python.clone(),
             source,
         })?;
-        let channel = Channel::new(started.stream).map_err(|source| self.channel_error(source))?;
+        let channel = Channel::new(started.stream, &self.database_dir)
+            .map_err(|source| self.channel_error(source))?;
         Ok((channel, started.process, started.vacancy))
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hdf5_metno::{File, Group};
 use runledger_context::run::RunId;
-use runledger_context::value::{Cell, Data, Failure, Outcome, Summary};
+use runledger_context::value::{Array, Cell, Data, Failure, Outcome, Summary};
 
 use crate::error::{Error, Result};
 use crate::hdf5::{self, OBJTYPE, words};
@@ -108,7 +108,7 @@ impl FragmentWriter {
     /// # Errors
     /// As for [`save`](Self::save).
     pub fn save_start_time(&mut self, seconds: f64) -> Result<()> {
-        use runledger_context::value::{Array, Dtype};
+        use runledger_context::value::Dtype;
         let array = Array {
             dtype: Dtype::Plain("<f8".into()),
             shape: Vec::new(),
@@ -287,7 +287,7 @@ fn save_summary(file: &File, name: &str, summary: &Summary, cell: &Cell) -> hdf5
     let group = file.group(SUMMARIES).map_err(words)?;
     let kind = match pictures::draw(summary) {
         Drawn::Text(text) => hdf5::write_text(&group, name, &text).map(|()| None),
-        Drawn::Array(array) => hdf5::write_array(&group, name, &array).map(|()| None),
+        Drawn::Array(array) => hdf5::write_array(&group, name, &array).map(|()| kind_of(&array)),
         Drawn::Trendline(array) => {
             hdf5::write_array(&group, name, &array).map(|()| Some("trendline"))
         }
@@ -325,6 +325,11 @@ fn save_failure(file: &File, name: &str, failure: &Failure) -> hdf5::Outcome {
         "type",
         &failure.class.replace('\0', ""),
     )
+}
+
+/// A user who makes the points of a line, x above y, wants to see one.
+fn kind_of(array: &Array) -> Option<&'static str> {
+    matches!(array.shape.as_slice(), [2, _]).then_some("trendline")
 }
 
 /// Whether the operating system refused, and not HDF5's types.

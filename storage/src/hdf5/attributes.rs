@@ -7,7 +7,7 @@ use hdf5_metno_sys::h5p::H5P_DEFAULT;
 use runledger_context::value::{Array, Dtype, Texts, Values};
 
 use super::Outcome;
-use super::dataset::{scalar, simple};
+use super::dataset::{scalar, simple, unreadable};
 use super::handle::{Handle, c_string, call};
 use super::types;
 
@@ -70,8 +70,9 @@ pub(super) fn set_netcdf(at: hid_t, name: &str, values: &Values) -> Outcome {
 
 fn numbers(at: hid_t, name: &str, array: &Array) -> Outcome {
     let (kind, size) = types::type_of(&array.dtype)?;
-    let length = array.bytes.len() / size.max(1);
-    write(at, name, &kind, &line(length)?, array.bytes.as_ptr().cast())
+    let bytes = array.bytes.whole().map_err(unreadable)?;
+    let length = bytes.len() / size.max(1);
+    write(at, name, &kind, &line(length)?, bytes.as_ptr().cast())
 }
 
 pub(super) fn text_attribute(at: hid_t, name: &str, text: &str) -> Outcome {

@@ -2,18 +2,23 @@
 
 use hdf5_metno::Group;
 use hdf5_metno::globals::{H5P_DATASET_CREATE, H5P_LINK_CREATE};
-use hdf5_metno_sys::h5d::{H5Dcreate2, H5Dwrite};
+use hdf5_metno_sys::h5d::{H5Dcreate2, H5Dget_space, H5Dwrite};
 use hdf5_metno_sys::h5i::hid_t;
 use hdf5_metno_sys::h5p::{
     H5P_DEFAULT, H5Pcreate, H5Pset_chunk, H5Pset_create_intermediate_group, H5Pset_deflate,
     H5Pset_fill_value, H5Pset_obj_track_times, H5Pset_shuffle,
 };
-use hdf5_metno_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5S_class_t, H5Screate, H5Screate_simple};
-use runledger_context::value::{Array, Texts};
+use hdf5_metno_sys::h5s::{
+    H5S_ALL, H5S_UNLIMITED, H5S_class_t, H5S_seloper_t, H5Screate, H5Screate_simple,
+    H5Sselect_hyperslab,
+};
+use runledger_context::Bytes;
+use runledger_context::value::{Array, Dtype, Texts};
 
 use super::Outcome;
 use super::handle::{Handle, c_string, call};
-use super::types;
+use super::slabs::{Slab, Slabs};
+use super::{compressed, types};
 
 /// How a dataset lies in the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,10 +29,6 @@ pub(super) enum Layout {
     Compressed,
 }
 
-/// A chunk of compressed data has about this many bytes.
-const CHUNK: usize = 1 << 20;
-/// The length of a chunk along a dimension that has no length yet, as h5netcdf has it.
-const EMPTY_CHUNK: u64 = 1024;
 const GZIP_LEVEL: u32 = 1;
 
 /// A number or array at `path` below `parent`.
@@ -36,18 +37,13 @@ pub(crate) fn write_array(parent: &Group, path: &str, array: &Array) -> Outcome 
 }
 
 /// Bytes as a 1-D array of uint8.
-pub(crate) fn write_bytes(parent: &Group, path: &str, bytes: &[u8]) -> Outcome {
-    let (kind, _) = types::type_of(&runledger_context::value::Dtype::Plain("|u1".into()))?;
-    let made = create(
-        parent,
-        path,
-        &kind,
-        &[bytes.len()],
-        1,
-        Layout::Contiguous,
-        None,
-    )?;
-    fill(&made, &kind, bytes)
+pub(crate) fn write_bytes(parent: &Group, path: &str, bytes: &Bytes) -> Outcome {
+    let array = Array {
+        dtype: Dtype::Plain("|u1".into()),
+        shape: vec![bytes.len()],
+        bytes: bytes.clone(),
+    };
+    write_array(parent, path, &array)
 }
 
 /// One text.
@@ -76,7 +72,7 @@ pub(super) fn array_dataset(
         fill_value.filter(|value| value.dtype == array.dtype && value.bytes.len() == size);
     check_length(&array.shape, array.bytes.len(), size)?;
     let made = create(parent, path, &kind, &array.shape, size, layout, fill_value)?;
-    fill(&made, &kind, &array.bytes)?;
+    fill(&made, &kind, array, size, layout)?;
     Ok(made)
 }
 
@@ -125,16 +121,62 @@ fn check_length(shape: &[usize], found: usize, element: usize) -> Outcome {
     }
 }
 
-fn fill(dataset: &Handle, kind: &Handle, bytes: &[u8]) -> Outcome {
-    if bytes.is_empty() {
+/// What is small or in memory at once, what is large piece by piece.
+fn fill(dataset: &Handle, kind: &Handle, array: &Array, element: usize, layout: Layout) -> Outcome {
+    if array.bytes.is_empty() {
         return Ok(());
     }
-    let all = bytes.as_ptr().cast();
+    let slabs = Slabs::new(&array.shape, element);
+    if layout == Layout::Compressed && slabs.count() > 1 {
+        return compressed::fill(dataset, &slabs, &array.bytes, element);
+    }
+    match array.bytes.in_memory() {
+        Some(all) => write_selected(dataset, kind, H5S_ALL, H5S_ALL, all),
+        None => (0..slabs.count())
+            .try_for_each(|number| fill_slab(dataset, kind, &slabs.slab(number), &array.bytes)),
+    }
+}
+
+fn fill_slab(dataset: &Handle, kind: &Handle, slab: &Slab, bytes: &Bytes) -> Outcome {
+    let part = bytes.part(slab.start, slab.length).map_err(unreadable)?;
+    if slab.shape.is_empty() {
+        return write_selected(dataset, kind, H5S_ALL, H5S_ALL, &part);
+    }
+    let here = simple(&slab.shape, &slab.shape)?;
+    let there = Handle::of(call!("a shape", H5Dget_space(dataset.id())))?;
+    call!(
+        "a part of a dataset",
+        H5Sselect_hyperslab(
+            there.id(),
+            H5S_seloper_t::H5S_SELECT_SET,
+            slab.offset.as_ptr(),
+            std::ptr::null(),
+            slab.shape.as_ptr(),
+            std::ptr::null()
+        )
+    )?;
+    write_selected(dataset, kind, here.id(), there.id(), &part)
+}
+
+/// `bytes` has the elements that `here` selects.
+fn write_selected(
+    dataset: &Handle,
+    kind: &Handle,
+    here: hid_t,
+    there: hid_t,
+    bytes: &[u8],
+) -> Outcome {
+    let first = bytes.as_ptr().cast();
     call!(
         "writing data",
-        H5Dwrite(dataset.id(), kind.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, all)
+        H5Dwrite(dataset.id(), kind.id(), here, there, H5P_DEFAULT, first)
     )
     .map(drop)
+}
+
+/// Results that wait in a file are read from there.
+pub(super) fn unreadable(why: std::io::Error) -> String {
+    format!("reading a large result: {why}")
 }
 
 pub(super) fn create(
@@ -205,14 +247,15 @@ fn creation(
     // The same results give the same file.
     call!("dataset properties", H5Pset_obj_track_times(id, 0))?;
     if let Some(value) = fill_value {
+        let value = value.bytes.whole().map_err(unreadable)?;
         call!(
             "fill value",
-            H5Pset_fill_value(id, kind.id(), value.bytes.as_ptr().cast())
+            H5Pset_fill_value(id, kind.id(), value.as_ptr().cast())
         )?;
     }
     let compressed = layout == Layout::Compressed && !shape.is_empty();
     if compressed || shape.contains(&0) {
-        let chunk = chunk(shape, element);
+        let chunk = Slabs::new(shape, element).shape;
         let rank = i32::try_from(chunk.len()).map_err(|_| "too many dimensions")?;
         call!("chunks", H5Pset_chunk(id, rank, chunk.as_ptr()))?;
     }
@@ -221,37 +264,4 @@ fn creation(
         call!("compression", H5Pset_deflate(id, GZIP_LEVEL))?;
     }
     Ok(made)
-}
-
-/// The array's shape, with the longest side halved until a chunk is small enough.
-fn chunk(shape: &[usize], element: usize) -> Vec<u64> {
-    let start = |n: &usize| if *n == 0 { EMPTY_CHUNK } else { *n as u64 };
-    let mut chunk: Vec<u64> = shape.iter().map(start).collect();
-    let limit = (CHUNK / element.max(1)).max(1) as u64;
-    while chunk.iter().product::<u64>() > limit {
-        let Some(longest) = chunk.iter_mut().max() else {
-            break;
-        };
-        *longest = longest.div_ceil(2);
-    }
-    chunk
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_are_about_a_megabyte_and_never_larger_than_the_array() {
-        assert_eq!(chunk(&[10, 20], 8), [10, 20]);
-        let large = chunk(&[16, 512, 1024, 3], 4);
-        assert!(large.iter().product::<u64>() * 4 <= 1 << 20, "{large:?}");
-        assert!(
-            large
-                .iter()
-                .zip([16, 512, 1024, 3])
-                .all(|(part, all)| *part <= all)
-        );
-        assert_eq!(chunk(&[0], 4), [1024]);
-    }
 }

@@ -9,12 +9,15 @@ use std::path::Path;
 use hdf5_metno::{File, FileBuilder};
 
 mod attributes;
+mod compressed;
 mod copying;
 mod dataset;
 mod enclosed;
 mod handle;
 mod netcdf;
+mod npy;
 mod reading;
+mod slabs;
 mod types;
 
 pub(crate) use attributes::{set_array, set_bool, set_f64, set_text};

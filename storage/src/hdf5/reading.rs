@@ -3,6 +3,7 @@
 use hdf5_metno::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Container, Dataset, H5Type, Location};
 
+use super::npy::npy;
 use super::{Outcome, words};
 
 /// The first bytes of a PNG (RFC 2083, section 12.11).
@@ -56,10 +57,9 @@ pub(crate) fn content(dataset: &Dataset) -> Outcome<Content> {
         Ok(kind) if is_text(&kind) => text(dataset, &kind).map(Content::Text),
         Ok(TypeDescriptor::Unsigned(_)) if dataset.ndim() == 1 => bytes_or_array(dataset),
         Ok(kind) if dataset.is_scalar() => scalar(dataset, &kind),
-        Ok(kind) => npy(dataset, &kind).map(Content::Npy),
         // Extended precision, for which there is no descriptor; the library converts it.
         Err(_) if dataset.is_scalar() => dataset.read_scalar().map(Content::Real).map_err(words),
-        Err(error) => Err(words(error)),
+        _ => npy(dataset).map(Content::Npy),
     }
 }
 
@@ -105,7 +105,7 @@ fn bytes_or_array(dataset: &Dataset) -> Outcome<Content> {
             return Ok(Content::Png(bytes));
         }
     }
-    npy(dataset, &kind).map(Content::Npy)
+    npy(dataset).map(Content::Npy)
 }
 
 fn scalar(dataset: &Dataset, kind: &TypeDescriptor) -> Outcome<Content> {
@@ -145,55 +145,6 @@ fn is_complex(kind: &TypeDescriptor) -> bool {
         }
         _ => false,
     }
-}
-
-/// An array as `numpy.save` writes it (NEP 1, format 1.0).
-fn npy(dataset: &Dataset, kind: &TypeDescriptor) -> Outcome<Vec<u8>> {
-    use hdf5_metno::types::{FloatSize, IntSize};
-    let (descr, bytes) = match kind {
-        TypeDescriptor::Boolean => ("|b1", raw::<bool>(dataset)?),
-        TypeDescriptor::Integer(IntSize::U1) => ("|i1", raw::<i8>(dataset)?),
-        TypeDescriptor::Integer(IntSize::U2) => ("<i2", raw::<i16>(dataset)?),
-        TypeDescriptor::Integer(IntSize::U4) => ("<i4", raw::<i32>(dataset)?),
-        TypeDescriptor::Integer(IntSize::U8) => ("<i8", raw::<i64>(dataset)?),
-        TypeDescriptor::Unsigned(IntSize::U1) => ("|u1", raw::<u8>(dataset)?),
-        TypeDescriptor::Unsigned(IntSize::U2) => ("<u2", raw::<u16>(dataset)?),
-        TypeDescriptor::Unsigned(IntSize::U4) => ("<u4", raw::<u32>(dataset)?),
-        TypeDescriptor::Unsigned(IntSize::U8) => ("<u8", raw::<u64>(dataset)?),
-        TypeDescriptor::Float(FloatSize::U8) => ("<f8", raw::<f64>(dataset)?),
-        TypeDescriptor::Float(_) => ("<f4", raw::<f32>(dataset)?),
-        kind if is_complex(kind) => ("<c16", raw::<Complex>(dataset)?),
-        other => return Err(format!("the table cannot show an array of {other}")),
-    };
-    Ok(npy_file(descr, &dataset.shape(), &bytes))
-}
-
-/// The elements' bytes; the types above have no padding.
-fn raw<T: H5Type + Copy>(dataset: &Dataset) -> Outcome<Vec<u8>> {
-    let values = dataset.read_raw::<T>().map_err(words)?;
-    let length = std::mem::size_of_val(values.as_slice());
-    // SAFETY: plain numbers without padding, read as the bytes that they are.
-    Ok(unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), length) }.to_vec())
-}
-
-fn npy_file(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
-    let lengths: Vec<String> = shape.iter().map(|n| format!("{n},")).collect();
-    let head = format!(
-        "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}",
-        lengths.join(" ")
-    );
-    // Magic, version and length take 10 bytes; the data begin at a multiple of 64, after a line's end.
-    let padding = (64 - (10 + head.len() + 1) % 64) % 64;
-    let length = u16::try_from(head.len() + padding + 1).unwrap_or(u16::MAX);
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend(length.to_le_bytes());
-    file.extend(
-        head.bytes()
-            .chain(std::iter::repeat_n(b' ', padding))
-            .chain([b'\n']),
-    );
-    file.extend(bytes);
-    file
 }
 
 /// All attributes that the table understands.
@@ -241,22 +192,5 @@ fn value(of: &Container, kind: &TypeDescriptor) -> Option<Attribute> {
             ))
         }
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_array_file_begins_its_data_at_a_multiple_of_64() {
-        let file = npy_file("<f8", &[2, 3], &[0; 48]);
-        assert_eq!((file.len() - 48) % 64, 0);
-        assert!(file.starts_with(b"\x93NUMPY\x01\x00"));
-        let head = String::from_utf8_lossy(&file[10..file.len() - 48]).into_owned();
-        assert!(
-            head.contains("'shape': (2, 3,)") && head.ends_with('\n'),
-            "{head}"
-        );
     }
 }

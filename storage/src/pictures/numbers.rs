@@ -1,13 +1,16 @@
 //! An array's elements as double precision numbers.
 
 use std::borrow::Cow;
+use std::io;
 use std::ops::Range;
 
 use half::f16;
+use runledger_context::Bytes;
 use runledger_context::value::{Array, Dtype};
+use tracing::warn;
 
 /// NumPy's names of the types that are numbers, without the byte order, and the bytes of an element.
-const KINDS: [(&str, usize); 15] = [
+const KINDS: [(&str, usize); 16] = [
     ("b1", 1),
     ("i1", 1),
     ("u1", 1),
@@ -23,6 +26,7 @@ const KINDS: [(&str, usize); 15] = [
     ("f16", 16),
     ("c8", 8),
     ("c16", 16),
+    ("c32", 32),
 ];
 
 /// How many are decoded at once: so many stay in the processor's cache.
@@ -30,7 +34,7 @@ const AT_ONCE: usize = 1 << 12;
 
 /// The elements of an array, in C order; complex numbers by a function of their real and imaginary part.
 pub(super) struct Numbers<'a> {
-    bytes: &'a [u8],
+    bytes: &'a Bytes,
     /// Bytes of each element.
     width: usize,
     big_endian: bool,
@@ -52,11 +56,11 @@ impl<'a> Numbers<'a> {
             .find(|(known, _)| *known == kind)
             .ok_or_else(|| format!("{kind} are no numbers"))?;
         let big_endian = word.starts_with('>');
-        if big_endian && kind == "f16" {
+        if big_endian && ["f16", "c32"].contains(&kind) {
             return Err(format!("{word} are no numbers that are known here"));
         }
         Ok(Self {
-            bytes: array.bytes.as_slice(),
+            bytes: &array.bytes,
             width: *width,
             big_endian,
             kind,
@@ -74,7 +78,14 @@ impl<'a> Numbers<'a> {
 
     /// A part of them, without a copy where they are this machine's doubles.
     pub(super) fn part(&self, elements: Range<usize>) -> Cow<'a, [f64]> {
-        let bytes = &self.bytes[elements.start * self.width..elements.end * self.width];
+        let bytes = match self.raw(&elements) {
+            Ok(Cow::Borrowed(bytes)) => bytes,
+            Ok(Cow::Owned(bytes)) => return Cow::Owned(self.decoded(&bytes)),
+            Err(why) => {
+                warn!("a part of a large result cannot be read and is not drawn: {why}");
+                return Cow::Owned(vec![f64::NAN; elements.len()]);
+            }
+        };
         if self.kind == "f8"
             && self.big_endian == cfg!(target_endian = "big")
             && let Ok(doubles) = bytemuck::try_cast_slice(bytes)
@@ -88,6 +99,12 @@ impl<'a> Numbers<'a> {
     pub(super) fn parts(&self) -> impl Iterator<Item = Cow<'a, [f64]>> {
         let starts = (0..self.len()).step_by(AT_ONCE);
         starts.map(|start| self.part(start..self.len().min(start + AT_ONCE)))
+    }
+
+    fn raw(&self, elements: &Range<usize>) -> io::Result<Cow<'a, [u8]>> {
+        let width = self.width;
+        self.bytes
+            .part(elements.start * width, elements.len() * width)
     }
 
     fn decoded(&self, bytes: &[u8]) -> Vec<f64> {
@@ -107,6 +124,7 @@ impl<'a> Numbers<'a> {
             "f16" => each(bytes, big, extended),
             "c8" => self.pairs(&each(bytes, big, |b| f64::from(f32::from_le_bytes(b)))),
             "c16" => self.pairs(&each(bytes, big, f64::from_le_bytes)),
+            "c32" => self.pairs(&each(bytes, big, extended)),
             _ => each(bytes, big, f64::from_le_bytes),
         }
     }

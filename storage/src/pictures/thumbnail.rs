@@ -26,8 +26,14 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
         return Err(format!("the shape {:?} is no picture's", pixels.shape));
     };
     let numbers = Numbers::of(pixels, f64::hypot)?;
-    if numbers.len() == 0 || numbers.len() != rows * columns {
-        return Err("there is nothing to draw".into());
+    if numbers.len() != rows * columns {
+        return Err(format!(
+            "{} values for {rows} rows of {columns}",
+            numbers.len()
+        ));
+    }
+    if numbers.len() == 0 {
+        return encoded(&[[255; 4]; SIZE * SIZE]);
     }
     let scale = Scale::of(quantiles(&numbers, [DARKEST, BRIGHTEST]));
     let row = |row: usize, steps: &mut Vec<u8>| {
@@ -171,6 +177,12 @@ mod tests {
         assert_eq!(picture.get_pixel(0, 0).0, [68, 1, 84, 255]);
         let [r, g, b, _] = picture.get_pixel(299, 0).0;
         assert!(r > 240 && g > 220 && b < 60, "{r} {g} {b}");
+    }
+
+    #[test]
+    fn nothing_is_white() {
+        let empty = drawn("<f8", [0, 3], Vec::new(), false);
+        assert!(empty.pixels().all(|pixel| pixel.0 == [255; 4]));
     }
 
     #[test]

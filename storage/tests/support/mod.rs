@@ -5,8 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use runledger_context::run::{Proposal, RunId};
+use runledger_context::run::{Proposal, RunData, RunId};
+use runledger_context::selection::Selection;
+use runledger_context::worker::{End, Event, Limits, Request, Setup, Worker};
 use runledger_storage::{CellValue, Database, Row};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -59,6 +62,32 @@ pub(crate) fn python() -> Option<PathBuf> {
         eprintln!("skipped: RUNLEDGER_TEST_PYTHON names no interpreter with damnit");
     }
     found
+}
+
+/// Evaluates all variables of a folder's context file for a mock run.
+pub(crate) fn evaluate(python: &Path, folder: &Path, run: RunId, on: &mut dyn FnMut(Event)) -> End {
+    let setup = Setup {
+        python: python.into(),
+        database_dir: folder.into(),
+        memory: None,
+        keep: None,
+    };
+    let limits = Limits::of(Duration::from_secs(3600));
+    let mut worker = Worker::start(setup, &limits).unwrap();
+    let names = Selection::of(RunData::All).names(worker.manifest());
+    let request = Request {
+        run,
+        data: RunData::All,
+        selected: names.clone(),
+        names,
+        again: Vec::new(),
+        lost: Vec::new(),
+        mock: true,
+        params: serde_json::Map::new(),
+        opener: None,
+        workers: 1,
+    };
+    worker.evaluate(&request, &limits, on).unwrap()
 }
 
 /// Runs a Python script in `folder`; its output has to be JSON.
