@@ -110,6 +110,14 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// A large result, which waits in a file until it is stored, has no room.
+    #[error("there is no room for a large result in {folder}: {source}")]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// What users' code hands in by itself cannot be read.
     #[error("the results that were handed in cannot be read: {what}")]
     Submission {

@@ -42,6 +42,8 @@ pub(super) enum NoFrame {
     Stopped,
     /// What came is no frame.
     Nonsense(String),
+    /// A large result does not fit into this folder.
+    NoRoom(PathBuf, io::Error),
     /// The system's own error.
     Failed(io::Error),
 }
@@ -181,16 +183,20 @@ fn receive_buffers(
 }
 
 /// A file without a name for what is not held in memory: it goes with the last who uses it.
-struct Overflow {
+struct Overflow<'a> {
     file: Arc<File>,
+    folder: &'a Path,
     length: u64,
 }
 
-impl Overflow {
-    fn new(folder: &Path) -> io::Result<Self> {
-        let file = tempfile::tempfile_in(folder).map_err(no_room)?;
+impl<'a> Overflow<'a> {
+    fn new(folder: &'a Path) -> Result<Self, NoFrame> {
+        let file = tempfile::tempfile_in(folder);
         Ok(Self {
-            file: file.into(),
+            file: file
+                .map_err(|why| NoFrame::NoRoom(folder.into(), why))?
+                .into(),
+            folder,
             length: 0,
         })
     }
@@ -203,16 +209,13 @@ impl Overflow {
         while left > 0 {
             let part = &mut piece[..left.min(PIECE)];
             source.read_exact(part)?;
-            self.file.as_ref().write_all(part).map_err(no_room)?;
+            let written = self.file.as_ref().write_all(part);
+            written.map_err(|why| NoFrame::NoRoom(self.folder.into(), why))?;
             left -= part.len();
         }
         self.length += length;
         Ok(Bytes::in_file(Arc::clone(&self.file), start, wanted))
     }
-}
-
-fn no_room(why: io::Error) -> io::Error {
-    io::Error::other(format!("there is no room for a large result: {why}"))
 }
 
 /// Exactly `length` bytes; memory that cannot be had is an error, not an abort.

@@ -31,7 +31,7 @@ impl Worker {
     /// After [`End::Broken`] there is no Python any more: later calls end the same way.
     ///
     /// # Errors
-    /// [`Error::Unopened`].
+    /// [`Error::Unopened`], [`Error::NoRoom`].
     pub fn evaluate(
         &mut self,
         request: &Request,
@@ -47,6 +47,11 @@ impl Worker {
             match self.step(request, limits, &mut turns, on) {
                 Ok(true) => {}
                 Ok(false) => return Ok(End::Finished),
+                // No variable's fault: the others would not fit either.
+                Err(Stumble::NoFrame(NoFrame::NoRoom(folder, source))) => {
+                    self.process.kill().ok();
+                    return Err(Error::NoRoom { folder, source });
+                }
                 Err(Stumble::NoFrame(why)) => {
                     let cause = self.cause(why, limits);
                     return Ok(End::Broken(turns.broken(cause)));
@@ -127,7 +132,9 @@ impl Worker {
             NoFrame::Ended | NoFrame::Stopped => Cause::Stopped,
             NoFrame::TimedOut => limits.cause(),
             NoFrame::Nonsense(what) => Cause::Unreadable(what),
-            NoFrame::Failed(source) => Cause::Unreadable(source.to_string()),
+            NoFrame::Failed(source) | NoFrame::NoRoom(_, source) => {
+                Cause::Unreadable(source.to_string())
+            }
         }
     }
 

@@ -204,6 +204,7 @@ impl Worker {
         match why {
             NoFrame::Nonsense(what) => self.nonsense(what),
             NoFrame::Failed(source) => self.setup.channel_error(source),
+            NoFrame::NoRoom(folder, source) => Error::NoRoom { folder, source },
             NoFrame::Stopped => Error::Stopped,
             NoFrame::Ended => self.nonsense("it ended".into()),
             NoFrame::TimedOut => self.nonsense("it was silent".into()),

@@ -30,7 +30,7 @@ impl Worker {
     /// that is stored is heard of once, those that had no turn too; the reason for that is returned.
     ///
     /// # Errors
-    /// [`crate::Error::Unopened`]. What goes wrong later costs variables.
+    /// [`crate::Error::Unopened`], [`crate::Error::NoRoom`]. What goes wrong later costs variables.
     pub fn evaluate_all(
         &mut self,
         request: &Request,

@@ -182,6 +182,12 @@ impl From<&NoFrame> for Error {
             NoFrame::Stopped => "the job was told to stop before they were complete".into(),
             NoFrame::Nonsense(what) => what.clone(),
             NoFrame::Failed(source) => source.to_string(),
+            NoFrame::NoRoom(folder, source) => {
+                format!(
+                    "there is no room for them in {}: {source}",
+                    folder.display()
+                )
+            }
         };
         Self::Submission { what }
     }

@@ -71,10 +71,12 @@ impl Work<'_> {
                 .collect()
         };
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..cores).map(|_| scope.spawn(some)).collect();
-            let mut all = Vec::new();
-            for thread in threads {
-                all.extend(thread.join().map_err(|_| "compressing failed")??);
+            // Where the system gives no more threads, those that there are do all.
+            let another = |_| thread::Builder::new().spawn_scoped(scope, some).ok();
+            let others: Vec<_> = (1..cores).filter_map(another).collect();
+            let mut all = some()?;
+            for other in others {
+                all.extend(other.join().map_err(|_| "compressing failed")??);
             }
             Ok(all)
         })

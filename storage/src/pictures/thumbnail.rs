@@ -32,6 +32,9 @@ pub(super) fn thumbnail(pixels: &Array, upwards: bool) -> Result<Vec<u8>, String
             numbers.len()
         ));
     }
+    if numbers.len() == 0 && upwards {
+        return Err("there is nothing to draw".into());
+    }
     if numbers.len() == 0 {
         return encoded(&[[255; 4]; SIZE * SIZE]);
     }
