@@ -12,7 +12,8 @@ DEMO = HERE.parent / "deploy" / "demo"
 class Case:
     """`real`: the runs have files, else both programs use their stand-in for a run's data.
 
-    `targets`: how many times less we should need, by measure (see `table.py`).
+    `targets`: how many times less we should need, by measure (see `table.py`). `warm`: runledger keeps a Python; what
+    that one uses is no job's, so only the time is compared.
     """
 
     name: str
@@ -22,10 +23,13 @@ class Case:
     real: bool = False
     at_most: int = 1000        # repetitions
     by_default: bool = True
+    warm: bool = False
 
 
 CASES = [
     Case("trivial", "one trivial variable", HERE / "contexts" / "trivial.py", {"wall": 8, "cpu": 10}),
+    Case("warm", "one trivial variable, runledger with a warm Python", HERE / "contexts" / "trivial.py",
+         {"wall": 30}, warm=True),
     Case("mixed", "30 mixed variables", HERE / "contexts" / "mixed.py",
          {"wall": 3, "wall without the user's part": 8}),
     Case("real", "a run opened with extra_data", DEMO / "context.py", {}, real=True),

@@ -18,7 +18,7 @@ MOCK_PROPOSAL = 1234
 
 
 class Contestant:
-    def __init__(self, root, case, tools, extra=""):
+    def __init__(self, root, case, tools, settings=""):
         self.folder = root / self.name / case.name
         self.folder.mkdir(parents=True)
         self.db = self.folder / "db"
@@ -29,7 +29,7 @@ class Contestant:
         address = self._broker.stdout.readline().strip()
         self.environment = dict(
             os.environ, AMORE_BROKER=address, XFEL_DATA_ROOT=str(tools.data), EXTRA_DATA_DATA_ROOT=str(tools.data))
-        self.set_up(extra)
+        self.set_up(settings)
         self._combiner = Service(
             self.combiner_command(), self.folder, self.environment, self.folder / "combiner.log")
         time.sleep(5)   # the group's first meeting at the broker
@@ -52,7 +52,7 @@ class Contestant:
 class Damnit(Contestant):
     name = "damnit"
 
-    def set_up(self, extra):
+    def set_up(self, settings):
         arguments = [self.db, str(self.proposal), self.case.context]
         subprocess.run([sys.executable, HERE / "make_database.py", *arguments], check=True)
 
@@ -67,10 +67,11 @@ class Damnit(Contestant):
 class Runledger(Contestant):
     name = "runledger"
 
-    def set_up(self, extra):
+    def set_up(self, settings):
         config = self.folder / "runledger.toml"
+        warm = '[jobs]\nwarm_python = "10min"' if self.case.warm else ""
         config.write_text(f'[updates.properties]\n"fetch.wait.max.ms" = "{ASK_AFTER}"\n'
-                          f'[context]\npython = "{sys.executable}"\n{extra}\n')
+                          f'[context]\npython = "{sys.executable}"\n{warm}\n{settings}\n')
         self.environment["RUNLEDGER_CONFIG"] = str(config)
         command = [self.tools.runledger, "--quiet", "init", self.db, "--proposal", str(self.proposal),
                    "--context", self.case.context]

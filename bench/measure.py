@@ -72,11 +72,11 @@ def arguments():
 
 def measure(case, args, root, tools, runs):
     print(f"{case.title} …", file=sys.stderr)
-    extra = args.config.read_text() if args.config else ""
+    settings = args.config.read_text() if args.config else ""
     contestants = []
     try:
         for kind in (Damnit, Runledger):
-            contestants.append(kind(root, case, tools, extra))
+            contestants.append(kind(root, case, tools, settings))
         return compare(Found(case), contestants, min(args.times, case.at_most), runs)
     finally:
         for contestant in contestants:
@@ -91,13 +91,13 @@ def compare(found, contestants, times, runs):
             runs.add(run)
         is_counted = 0 < round_number <= times
         for contestant in contestants if round_number % 2 else contestants[::-1]:
-            if round_number == times + 1:
+            if round_number == times + 1 and not found.case.warm:
                 found.peaks[contestant.name] = memory(contestant, run)
             elif is_counted:
                 found.figures[contestant.name].append(one_job(contestant, run))
             elif found.case.at_most > 1:
                 one_job(contestant, run)
-        if is_counted:
+        if is_counted and not found.case.warm:
             found.bare.append(users_part(contestants[0], run))
     return found
 

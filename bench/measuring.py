@@ -43,12 +43,13 @@ def memory(contestant, run):
 
 
 def users_part(contestant, run):
-    """(Wall, CPU) of the context file's imports and functions by themselves."""
+    """Of the context file's imports and functions by themselves."""
     command = [sys.executable, HERE / "bare" / "evaluate.py", contestant.case.context,
                str(contestant.proposal), str(run), *(["--mock"] * (not contestant.case.real))]
     job = Job([str(part) for part in command], contestant.folder, contestant.environment,
               contestant.folder / "bare.log")
-    return job.wait()
+    wall, cpu = job.wait()
+    return Figures(wall, wall, cpu)
 
 
 class Row:

@@ -16,31 +16,39 @@ def case_rows(found):
     """The rows of one case; `found` is what `measure.py` has collected."""
     theirs, ours = found.figures["damnit"], found.figures["runledger"]
     rows = [
-        _row(found, "wall", "from the job's start to the row, ms", _medians(theirs, "wall"), _medians(ours, "wall"), 1e3),
-        _row(found, "job", "to the job's end, ms", _medians(theirs, "job"), _medians(ours, "job"), 1e3),
-        _row(found, "cpu", "CPU, ms", _medians(theirs, "cpu"), _medians(ours, "cpu"), 1e3),
+        _row(found, "wall", "from the job's start to the row, ms", _medians(theirs, "wall"), _medians(ours, "wall")),
+        _row(found, "job", "to the job's end, ms", _medians(theirs, "job"), _medians(ours, "job")),
     ]
-    bare = {"wall": median(wall for wall, _ in found.bare), "cpu": median(cpu for _, cpu in found.bare)}
-    rows += [
-        _row(found, f"{measure} without the user's part", f"{title} without the user's part ({bare[measure] * 1e3:.0f}), ms",
-             _medians(theirs, measure) - bare[measure], _medians(ours, measure) - bare[measure], 1e3)
-        for measure, title in (("wall", "to the row"), ("cpu", "CPU"))
+    if found.case.warm:
+        return rows
+    rows.append(_row(found, "cpu", "CPU, ms", _medians(theirs, "cpu"), _medians(ours, "cpu")))
+    rows += [_without_users_part(found, "wall", "to the row"), _without_users_part(found, "cpu", "CPU")]
+    return rows + _memory_rows(found.peaks["damnit"], found.peaks["runledger"])
+
+
+def _without_users_part(found, measure, title):
+    bare = median(getattr(each, measure) for each in found.bare)
+    theirs, ours = (_medians(found.figures[name], measure) - bare for name in ("damnit", "runledger"))
+    title = f"{title} without the user's part ({bare * 1e3:.0f}), ms"
+    return _row(found, f"{measure} without the user's part", title, theirs, ours)
+
+
+def _memory_rows(theirs, ours):
+    return [
+        ["peak memory of the job's own process, MB", f"{theirs.own:.0f}", f"{ours.own:.0f}", "", "40"],
+        ["peak memory of the Python with the context file, MB", f"{theirs.others:.0f}", f"{ours.others:.0f}", "", ""],
     ]
-    if found.peaks:
-        theirs, ours = found.peaks["damnit"], found.peaks["runledger"]
-        rows.append(["peak memory of the job's own process, MB", f"{theirs.own:.0f}", f"{ours.own:.0f}", "", "40"])
-        rows.append(["peak memory of the Python with the context file, MB", f"{theirs.others:.0f}", f"{ours.others:.0f}", "", ""])
-    return rows
 
 
 def _medians(figures, measure):
     return median(getattr(each, measure) for each in figures)
 
 
-def _row(found, measure, title, theirs, ours, scale):
+def _row(found, measure, title, theirs, ours):
+    """Seconds, shown in ms. What is less than the noise has no ratio."""
     target = found.case.targets.get(measure)
     ratio = f"{theirs / ours:.1f} ×" if ours > 0 else "–"
-    return [title, f"{theirs * scale:.0f}", f"{ours * scale:.0f}", ratio, f"{target} ×" if target else ""]
+    return [title, f"{theirs * 1e3:.0f}", f"{ours * 1e3:.0f}", ratio, f"{target} ×" if target else ""]
 
 
 def picture_rows(found):

@@ -37,7 +37,7 @@ def main():
         limit_memory(int(arguments[1]))
         make_room_for_channel(int(arguments[0]))
     try:
-        import numpy  # noqa: F401
+        import_numpy()
     except Exception as error:
         say(int(arguments[0]), numpy=None, reason=str(error))
         sys.exit("NumPy cannot be imported: %s" % error)
@@ -69,6 +69,20 @@ def make_room_for_channel(fd):
     import fcntl
 
     os.close(fcntl.fcntl(fd, fcntl.F_DUPFD, 200))
+
+
+def import_numpy():
+    # Its OpenBLAS has a thread for each core; without work they look for some for 2^26 cycles, from the import on,
+    # and take the processor from others meanwhile. Work that follows at once comes within less.
+    wait = "OPENBLAS_THREAD_TIMEOUT"
+    is_ours = wait not in os.environ
+    if is_ours:
+        os.environ[wait] = "22"
+    try:
+        import numpy  # noqa: F401
+    finally:
+        if is_ours:
+            del os.environ[wait]
 
 
 def import_ours():

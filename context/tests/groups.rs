@@ -360,33 +360,51 @@ fn names_that_every_group_has_are_refused_with_their_line() {
 
 #[test]
 fn all_links_that_lead_nowhere_are_told_at_once_with_their_lines() {
-    let lines = DETECTOR.lines().count() + 2;
-    let code = r#"@Group
+    let code = r#"
+@Group
 class Wrong:
     number: int = 3
     detector: Any = None
     @Variable
-    def v(self, run, a: "self#absent", b: "self#number", c: "self#number.n",
-          d: "self#det*.n", e: "self#detector.gone", f: "self#gone.n", g: "self#broken"): pass
+    def v(self, run, a: "self#absent", b: "self#number", c: "self#number.n", d: "self#det*.n"): pass
+    @Variable
+    def w(self, run, e: "self#detector.gone", f: "self#gone.n", g: "self#broken"): pass
     @property
     def broken(self): return None.what
-w = Wrong(detector=Detector())
+x = Wrong(detector=Detector())
 "#;
-    let asks = format!("w.v (context.py:{}) asks for", lines + 5);
-    assert_refused(
-        code,
-        &[
-            &format!(
-                "{asks} 'self#absent': the group 'w' (Wrong) has no variable or field 'absent'"
-            ),
-            "'self#number': the field 'number' of the group 'w' (Wrong) must hold a Variable, not int",
-            "'self#number.n': the field 'number' of the group 'w' (Wrong) must hold a group, not int",
-            "'self#det*.n': 'det*' is a pattern, which can only be the last part",
-            "'self#detector.gone': the group 'w.detector' (Detector) has no variable or field 'gone'",
-            "'self#gone.n': the group 'w' (Wrong) has no field 'gone'",
-            "'self#broken': 'broken' of the group 'w' (Wrong) cannot be read: 'NoneType' object has no attribute 'what'",
-        ],
-    );
+    let folder = folder(code);
+    let Error::ContextFile {
+        problems,
+        traceback,
+        ..
+    } = folder.refusal()
+    else {
+        panic!("a context file that is refused");
+    };
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let expected = [
+        "x.v asks for 'self#absent': the group 'x' (Wrong) has no variable or field 'absent'",
+        "x.v asks for 'self#number': the field 'number' of the group 'x' (Wrong) must hold a Variable, not int",
+        "x.v asks for 'self#number.n': the field 'number' of the group 'x' (Wrong) must hold a group, not int",
+        "x.v asks for 'self#det*.n': 'det*' is a pattern, which can only be the last part",
+        "x.w asks for 'self#detector.gone': the group 'x.detector' (Detector) has no variable or field 'gone'",
+        "x.w asks for 'self#gone.n': the group 'x' (Wrong) has no field 'gone'",
+        "x.w asks for 'self#broken': 'broken' of the group 'x' (Wrong) cannot be read: \
+         'NoneType' object has no attribute 'what'",
+    ];
+    for (text, expected) in texts.iter().zip(expected) {
+        let end = format!(": GroupError: {expected}");
+        assert!(text.ends_with(&end), "{text}\nis not\n{expected}");
+    }
+    assert_eq!(texts.len(), expected.len());
+    let code = std::fs::read_to_string(folder.path().join("context.py")).unwrap();
+    for (problem, name) in problems.iter().zip("vvvvwww".chars()) {
+        // A decorated function begins with its decorator.
+        let function = code.lines().nth(problem.line.unwrap() as usize).unwrap();
+        assert!(function.contains(&format!("def {name}(self")), "{problem}");
+    }
+    assert_eq!(traceback, None);
 }
 
 #[test]

@@ -227,3 +227,41 @@ def bad_units(run):
 @Variable
 def ragged(run):
     return [[1], [1, 2]]
+
+
+@Variable
+def axes(run):
+    from matplotlib.figure import Figure
+    return Figure().add_subplot()
+
+
+@Variable(transient=True)
+def axes_as_they_are(run):
+    from matplotlib.figure import Figure
+    return Figure().add_subplot()
+
+
+@Variable(transient=True)
+def list_in_a_cell(run):
+    return Cell([1, 2])
+
+
+@Variable
+def as_others_get_it(run, a: "var#axes", b: "var#axes_as_they_are", c: "var#list_in_a_cell", d: "var#array_units",
+                     e: "var#empty", f: "var#numbers", g: "var#truth", h: "var#dataset", i: "var#imaginary"):
+    return " ".join(type(each).__name__ for each in (a, b, c, d, e, f, g, h, i)) + f" {g.shape} {e.dtype}"
+
+
+@Variable
+def glob_in_any_case(run, lower: "var#s_*", upper: "var#S_*", either: "var#[sS]_*", one: "var#s_on[e]"):
+    return f"{list(lower)} {list(upper)} {sorted(either)} {type(one).__name__}"
+
+
+@Variable
+def glob_of_what_has_no_value(run, none: "var#noth*" = "default"):
+    return none
+
+
+@Variable
+def glob_of_some_that_failed(run, some: "var#[bs]*_u*"):
+    return " ".join(sorted(some))

@@ -12,7 +12,8 @@ use support::{Evaluated, Folder, evaluate, mock_request, seconds};
 
 /// Uses what imports take long for, and what could differ in a fork.
 const CONTEXT: &str = r##"
-import json, os, random, sys
+import json, multiprocessing, os, random, sys
+from damnit_ctx import Group
 import xml.dom.minidom
 import numpy.random
 import beside
@@ -50,6 +51,17 @@ def wrong(run):
 @Variable()
 def skipped(run, x: "var#wrong"):
     return 1
+
+def doubled(x):
+    return 2 * x
+
+@Group(tags="group")
+class Detector:
+    @Variable()
+    def pooled(self, run):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return str(pool.map(doubled, [1, 2]))
+detector = Detector()
 
 @Variable()
 def bold(run):

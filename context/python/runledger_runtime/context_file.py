@@ -5,7 +5,7 @@ import traceback
 import types
 
 from . import declaration, default_pipeline
-from .failures import message_of, shortened
+from .failures import GroupError, message_of, shortened
 
 RUNTIME = os.path.dirname(os.path.abspath(__file__))
 
@@ -40,7 +40,7 @@ def load(path):
     except Invalid:
         raise
     except BaseException as error:
-        raise Invalid([_as_problem(error, path)], own_traceback(error)) from None
+        raise _as_invalid(error, path) from None
 
 
 def declared(content, path, name):
@@ -57,6 +57,16 @@ def _execute(content, path, name):
     sys.modules[name] = module
     exec(code, vars(module))
     return dict(vars(module))
+
+
+def _as_invalid(error, path):
+    if isinstance(error, GroupError) and error.problems:
+        # Found by us when the file had been executed: a traceback says nothing.
+        return Invalid([
+            declaration.problem(f"GroupError: {message}", place if place[0] else (path, None))
+            for message, place in error.problems
+        ])
+    return Invalid([_as_problem(error, path)], own_traceback(error))
 
 
 def _as_problem(error, path):

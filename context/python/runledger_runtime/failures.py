@@ -10,7 +10,12 @@ class Skip(Exception):
 
 
 class GroupError(Exception):
-    """Groups or variables that do not go together, or have no name."""
+    """Groups or variables that do not go together, or have no name.
+
+    `problems`: all of them, where there may be several, each as (message, (file, line)).
+    """
+
+    problems = ()
 
 
 class DependencyError(RuntimeError):

@@ -40,6 +40,19 @@ def is_group(value):
     return hasattr(type(value), "__damnit_group__")
 
 
+def raise_all(problems):
+    """Raises a GroupError that tells all `problems`, pairs (message, (file, line)), if there are any."""
+    if problems:
+        error = GroupError("\n".join(_told(*problem) for problem in problems))
+        error.problems = problems
+        raise error
+
+
+def _told(message, place):
+    file, line = place
+    return message if file is None else f"{file}:{line}: {message}"
+
+
 class GroupVariable:
     """A variable of one group, as the attribute of the instance: for links, and for nothing else.
 

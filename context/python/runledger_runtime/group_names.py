@@ -2,8 +2,10 @@
 
 A group in a field of another one is called by the path to it; of several paths the shortest counts.
 """
-from .failures import GroupError
-from .group import is_group
+from .group import is_group, raise_all
+
+# Python does not say in which line an instance was made.
+NOWHERE = (None, None)
 
 
 def name_all(namespace):
@@ -74,7 +76,7 @@ def _check_ambiguity(places):
         for group, paths in places
         if group.name is None
     ]
-    _raise_any(problems)
+    raise_all([(problem, NOWHERE) for problem in problems])
 
 
 def _check_names(groups):
@@ -84,7 +86,7 @@ def _check_names(groups):
             problems.append(_bad_name(group))
         elif by_name.setdefault(group.name, group) is not group:
             problems.append(f"Several groups have the name {group.name!r}. Give each one of its own: name=…")
-    _raise_any(problems)
+    raise_all([(problem, NOWHERE) for problem in problems])
 
 
 def _bad_name(group):
@@ -93,8 +95,3 @@ def _bad_name(group):
         return (f"A group of class {kind!r} has no name. Assign it to a variable of the context file, "
                 "or to a field of a group; or give it one: name=…")
     return f"A group of class {kind!r} has the name {group.name!r}, which is none. Give it a text: name=…"
-
-
-def _raise_any(problems):
-    if problems:
-        raise GroupError("\n".join(problems))

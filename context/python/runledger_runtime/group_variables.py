@@ -1,10 +1,10 @@
 """The variables of groups: those of their classes, once for each instance."""
 import copy
 import functools
-import os
 
 from . import group_links, group_names
 from .failures import GroupError
+from .group import raise_all
 from .group_class import checked_tags
 from .variable import Variable
 
@@ -20,11 +20,10 @@ def of_namespace(namespace, known):
         for variable in _of_group(group):
             _resolve(variable, group, found, problems)
             if variable.name in known or variable.name in found:
-                problems.append(f"Two variables have the name {variable.name!r}, one of them from the group "
-                                f"{group.name!r}. Rename the other one, or the group: name=…")
+                problems.append((f"Two variables have the name {variable.name!r}, one of them from the group "
+                                 f"{group.name!r}. Rename the other one, or the group: name=…", variable.place()))
             found[variable.name] = variable
-    if problems:
-        raise GroupError("\n".join(problems))
+    raise_all(problems)
     return found
 
 
@@ -65,16 +64,11 @@ def _resolve(variable, group, found, problems):
         try:
             link = group_links.resolved(group, path)
         except GroupError as error:
-            problems.append(f"{variable.name}{_place(variable)} asks for 'self#{path}': {error}")
+            problems.append((f"{variable.name} asks for 'self#{path}': {error}", variable.place()))
             continue
         if link.is_missing:
             found.setdefault(link.name, _placeholder(link.name))
         variable.links[f"self#{path}"] = f"var#{link.name}"
-
-
-def _place(variable):
-    file, line = variable.place()
-    return "" if file is None else f" ({os.path.basename(file)}:{line})"
 
 
 @functools.lru_cache(maxsize=None)

@@ -23,6 +23,10 @@ const LOOK: Duration = Duration::from_millis(2);
 /// One request under way at a time keeps the order when one has to be repeated.
 const ORDERED: (&str, &str) = ("max.in.flight.requests.per.connection", "1");
 
+/// The library learns the brokers from one of them, and waits half this time before it connects to another: by
+/// default longer than a short job takes.
+const SOON_CONNECTED: (&str, &str) = ("reconnect.backoff.ms", "20");
+
 /// Where to publish, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerSettings {
@@ -70,6 +74,7 @@ impl Producer {
         let ours = [
             ("message.timeout.ms", timeout.as_str()),
             ("linger.ms", "1"),
+            SOON_CONNECTED,
             ORDERED,
         ];
         let brokers = settings.brokers.clone();

@@ -13,7 +13,7 @@ use super::numbers::Numbers;
 const PARTS: usize = 1000;
 /// The bytes of a part.
 const PART: usize = 4 << 20;
-/// A picture of so many bytes is held as it is.
+/// A picture of so many bytes is read and held as it is.
 const WHOLE: usize = 16 << 20;
 /// A larger one is held with up to so many elements along each side: several for each pixel of a thumbnail.
 const SIDE: usize = 1200;
@@ -88,7 +88,7 @@ pub(super) fn picture(pixels: &Array) -> Made<Array> {
     let [rows, columns, colours @ ..] = pixels.shape.as_slice() else {
         return Err(format!("the shape {:?} is no picture's", pixels.shape));
     };
-    if pixels.bytes.len() <= WHOLE {
+    if pixels.bytes.in_memory().is_some() || pixels.bytes.len() <= WHOLE {
         let whole = pixels.bytes.whole().map_err(unreadable)?;
         let bytes = match whole {
             Cow::Borrowed(_) => pixels.bytes.clone(),

@@ -109,7 +109,8 @@ impl Place {
         let (fd, flags) = (control.as_raw_fd(), MsgFlags::MSG_NOSIGNAL);
         sendmsg::<()>(fd, &nothing, &rights, flags, None)?;
         let request = json!({"environment": self.environment, "memory": setup.memory.unwrap_or(0)});
-        writeln!(control, "{request}")?;
+        // In one piece: the socket has no buffer on this side.
+        control.write_all(format!("{request}\n").as_bytes())?;
         let mut line = String::new();
         // Nothing follows the reply until the worker has ended, so that a buffer reads no further.
         BufReader::new(&control).read_line(&mut line)?;
