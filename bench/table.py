@@ -9,6 +9,8 @@ from statistics import median
 
 from pictures import TARGET
 
+# What the machine did of its own, over five minutes.
+BUSY_BEFORE = os.getloadavg()[1]
 HEADER = ["", "damnit", "runledger", "ratio", "target"]
 
 
@@ -47,7 +49,7 @@ def _medians(figures, measure):
 def _row(found, measure, title, theirs, ours):
     """Seconds, shown in ms. What is less than the noise has no ratio."""
     target = found.case.targets.get(measure)
-    ratio = f"{theirs / ours:.1f} ×" if ours > 0 else "–"
+    ratio = f"{theirs / ours:.1f} ×" if ours > 0 else "below noise"
     return [title, f"{theirs * 1e3:.0f}", f"{ours * 1e3:.0f}", ratio, f"{target} ×" if target else ""]
 
 
@@ -75,7 +77,7 @@ def machine():
         f"* Machine: {cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB; "
         f"{system}, Linux {platform.release()}",
         f"* Programs: Python {platform.python_version()}, {packages}; runledger built with `--release`",
-        f"* Date: {datetime.date.today().isoformat()}",
+        f"* Date: {datetime.date.today().isoformat()}; processes at work before it began: {BUSY_BEFORE:.1f}",
     ]) + "\n"
 
 
