@@ -32,7 +32,7 @@ def _without_users_part(found, measure, title):
     bare = median(getattr(each, measure) for each in found.bare)
     theirs, ours = (_medians(found.figures[name], measure) - bare for name in ("damnit", "runledger"))
     title = f"{title} without the user's part ({bare * 1e3:.0f}), ms"
-    return _row(found, f"{measure} without the user's part", title, theirs, ours)
+    return _row(found, f"{measure} without the user's part", title, theirs, ours, noise=bare / 20)
 
 
 def _memory_rows(theirs, ours):
@@ -46,10 +46,10 @@ def _medians(figures, measure):
     return median(getattr(each, measure) for each in figures)
 
 
-def _row(found, measure, title, theirs, ours):
+def _row(found, measure, title, theirs, ours, noise=0.0):
     """Seconds, shown in ms. What is less than the noise has no ratio."""
     target = found.case.targets.get(measure)
-    ratio = f"{theirs / ours:.1f} ×" if ours > 0 else "below noise"
+    ratio = f"{theirs / ours:.1f} ×" if ours > noise else "below noise"
     return [title, f"{theirs * 1e3:.0f}", f"{ours * 1e3:.0f}", ratio, f"{target} ×" if target else ""]
 
 
