@@ -45,10 +45,8 @@ fn kept(y: &[f64]) -> Option<Vec<usize>> {
     }
     let mut places = Vec::with_capacity(2 * PARTS + 2);
     places.push(0);
-    for part in 0..PARTS {
-        let bounds = [part, part + 1].map(|border| border * y.len() / PARTS);
-        let (low, high) = extremes(&y[bounds[0]..bounds[1]])?;
-        places.extend([low.min(high), low.max(high)].map(|place| bounds[0] + place));
+    for (low, high) in extremes(y, PARTS)? {
+        places.extend([low.min(high), low.max(high)]);
     }
     places.push(y.len() - 1);
     places.dedup();
@@ -71,7 +69,9 @@ fn finite_and_sorted(x: Option<Cow<'_, [f64]>>, y: &[f64]) -> (Vec<f64>, Vec<f64
 fn drawn(places: &[usize], x: impl Fn(usize) -> f64, y: &[f64]) -> Array {
     let x = places.iter().map(|place| x(*place));
     let y = places.iter().map(|place| y[*place]);
-    let bytes: Vec<u8> = x.chain(y).flat_map(f64::to_le_bytes).collect();
+    let mut bytes = Vec::with_capacity(2 * places.len() * size_of::<f64>());
+    x.chain(y)
+        .for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
     Array {
         dtype: Dtype::Plain("<f8".into()),
         shape: vec![2, places.len()],
