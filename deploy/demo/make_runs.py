@@ -37,6 +37,7 @@ DETECTOR_TRAINS = 8
 FRAMES_PER_TRAIN = 2
 TRAINS_PER_SECOND = 10
 MINUTES_BETWEEN_RUNS = 7
+NOW = int(time.time())          # once: the files of a run agree on its times
 
 
 class PulseEnergyMonitor(XGM):
@@ -133,7 +134,7 @@ def write(path, conditions, trains, devices):
 def train_times(conditions, trains):
     """Nanoseconds since 1970; the last run ended a few minutes ago."""
     minutes_ago = MINUTES_BETWEEN_RUNS * (len(RUNS) + 1 - conditions.run)
-    start = int(time.time()) - 60 * minutes_ago
+    start = NOW - 60 * minutes_ago
     step = 1_000_000_000 // TRAINS_PER_SECOND
     return start * 1_000_000_000 + step * np.arange(trains, dtype="u8")
 

@@ -45,27 +45,29 @@ def table(database):
             for row in database.table().to_dict("records")]
 
 
-def results(database):
+def results(database, describe_summary=None):
     runs = database._db.conn.execute(
         "SELECT proposal, run FROM run_info WHERE start_time IS NOT NULL ORDER BY 1, 2")
     found = {}
     for proposal, run in runs.fetchall():
         of_proposal = found.setdefault(str(proposal), {})
-        of_proposal[str(run)] = facts_or_error(lambda: run_facts(database[proposal, run]))
+        of_proposal[str(run)] = facts_or_error(
+            lambda: run_facts(database[proposal, run], describe_summary))
     return found
 
 
-def run_facts(run):
-    return {name: facts_or_error(lambda: variable_facts(run[name])) for name in run.keys()}
+def run_facts(run, describe_summary):
+    return {name: facts_or_error(lambda: variable_facts(run[name], describe_summary)) for name in run.keys()}
 
 
-def variable_facts(variable):
+def variable_facts(variable, describe_summary):
+    describe_summary = describe_summary or (lambda variable: describe(variable.summary()))
     return {
         "title": variable.title,
         "units": facts_or_error(lambda: variable.units),
         "type_hint": facts_or_error(lambda: type_hint(variable)),
         "read": facts_or_error(lambda: describe(variable.read())),
-        "summary": facts_or_error(lambda: describe(variable.summary())),
+        "summary": facts_or_error(lambda: describe_summary(variable)),
         "preview": facts_or_error(lambda: describe(variable.preview_data())),
     }
 

@@ -1,0 +1,156 @@
+//! One large context file gives the same tables and the same run files by DAMNIT and by ours; differences have names.
+
+mod on_purpose;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use on_purpose::{Difference, ON_PURPOSE, Subject};
+use runledger_tests::{Finished, Site, python};
+use serde_json::Value;
+
+/// The context file is these, one after the other.
+const CHAPTERS: [&str; 10] = [
+    include_str!("../../context/numbers.py"),
+    include_str!("../../context/arrays.py"),
+    include_str!("../../context/labelled.py"),
+    include_str!("../../context/tables.py"),
+    include_str!("../../context/figures.py"),
+    include_str!("../../context/cells.py"),
+    include_str!("../../../context/tests/parity_context.py"),
+    include_str!("../../../context/tests/group_parity_context.py"),
+    include_str!("../../context/real_run.py"),
+    include_str!("../../context/parent.py"),
+];
+
+/// What DAMNIT can store nothing of the run with.
+const LOST: &str = include_str!("../../context/lost.py");
+
+/// What the last chapter says of it.
+const WARM: &str = "a Python that waited is this one's parent";
+
+/// The proposal of the demo, whose run 1 has raw and corrected data, and run 4 only raw data.
+const PROPOSAL: &str = "900123";
+
+fn context() -> String {
+    // For variables of a whole node DAMNIT needs Slurm.
+    CHAPTERS
+        .join("\n\n")
+        .replace("cluster=True", "cluster=False")
+}
+
+fn with_runs() -> Site {
+    let site = Site::quiet();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo/make_runs.py");
+    let mut command = Command::new(python());
+    Finished::of(command.arg(script).arg(site.data_root())).succeeded();
+    site
+}
+
+/// Evaluates `runs` by ours, in a database of its own; what the jobs said.
+fn by_ours(site: &Site, folder: &str, context: &str, runs: &[&str]) -> String {
+    let (dir, given) = (site.path(folder), site.path("given.py"));
+    if !dir.exists() {
+        site.write("given.py", context);
+        let (dir, given) = (dir.as_os_str(), given.as_os_str());
+        let arguments = [
+            "init".as_ref(),
+            dir,
+            "--proposal".as_ref(),
+            PROPOSAL.as_ref(),
+        ];
+        let arguments = [&arguments[..], &["--context".as_ref(), given]].concat();
+        Finished::of(&mut site.command(&site.path(""), &arguments)).succeeded();
+    }
+    let said = runs.iter().map(|run| {
+        let arguments = ["extract", PROPOSAL, run, "all", "--update-vars"];
+        let finished = Finished::of(&mut site.command(&dir, &arguments)).succeeded();
+        finished.stdout + &finished.stderr
+    });
+    said.collect()
+}
+
+fn by_damnit(site: &Site, context: &str, runs: &[&str]) -> Finished {
+    site.write("given.py", context);
+    let (theirs, given) = (site.path("theirs"), site.path("given.py"));
+    let mut arguments = vec![theirs.as_os_str(), given.as_os_str(), PROPOSAL.as_ref()];
+    arguments.extend(runs.iter().map(OsStr::new));
+    site.python("make_with_damnit.py", &arguments)
+}
+
+/// How the first database differs from the second.
+fn differences(site: &Site, first: &str, second: &str) -> Vec<Value> {
+    let (first, second, out) = (
+        site.path(first),
+        site.path(second),
+        site.path("differences.json"),
+    );
+    let arguments = [first.as_os_str(), second.as_os_str(), out.as_os_str()];
+    site.python("compare_databases.py", &arguments).succeeded();
+    let text = std::fs::read_to_string(out).expect("the differences");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn is_about(difference: &Value, (of, what, _): Subject) -> bool {
+    let is_what = difference["what"]
+        .as_str()
+        .is_some_and(|found| found.starts_with(what));
+    difference["of"] == of && is_what
+}
+
+#[test]
+fn whatever_a_context_file_returns_is_stored_as_by_damnit() {
+    let (site, runs) = (with_runs(), ["1", "4"]);
+    by_damnit(&site, &context(), &runs).succeeded();
+    by_ours(&site, "db", &context(), &runs);
+    let mut found = differences(&site, "db", "theirs");
+    let mut unneeded: Vec<Subject> = ON_PURPOSE.iter().flat_map(Difference::subjects).collect();
+    let named = unneeded.clone();
+    unneeded.retain(|subject| {
+        !found
+            .iter()
+            .any(|difference| is_about(difference, *subject))
+    });
+    found.retain(|difference| !named.iter().any(|subject| is_about(difference, *subject)));
+    assert!(found.is_empty(), "not named as on purpose: {found:#?}");
+    assert!(
+        unneeded.is_empty(),
+        "named, but no difference: {unneeded:#?}"
+    );
+}
+
+#[test]
+fn in_parallel_and_in_a_warm_python_everything_is_the_same() {
+    let (site, runs) = (with_runs(), ["1"]);
+    by_ours(&site, "db", &context(), &runs);
+    site.configure("[jobs]", "[jobs]\ncontext_workers = 3");
+    by_ours(&site, "parallel", &context(), &runs);
+    assert_eq!(differences(&site, "parallel", "db"), [Value::Null; 0]);
+
+    let settings = "[jobs]\nwarm_python = \"10min\"";
+    site.configure("[jobs]\ncontext_workers = 3", settings);
+    let until = Instant::now() + Duration::from_secs(120);
+    while !by_ours(&site, "warm", &context(), &runs).contains(WARM) {
+        assert!(Instant::now() < until, "no job was warm");
+    }
+    assert_eq!(differences(&site, "warm", "db"), [Value::Null; 0]);
+}
+
+#[test]
+fn what_costs_the_whole_run_with_damnit_costs_at_most_itself() {
+    let (site, runs) = (with_runs(), ["4"]);
+    assert_ne!(by_damnit(&site, LOST, &runs).code, Some(0));
+    by_ours(&site, "db", LOST, &runs);
+    assert_eq!(
+        site.number("SELECT value FROM run_variables WHERE name='others'"),
+        Some(42.0)
+    );
+    let lost = "SELECT group_concat(name) FROM (SELECT name FROM run_variables
+                WHERE attributes LIKE '%error%' ORDER BY name)";
+    assert_eq!(
+        site.text(lost).as_deref(),
+        Some("levels,slash_in_a_dimension,text_with_nul,truth_as_attribute")
+    );
+}

@@ -1,0 +1,101 @@
+//! Where what we store differs from what DAMNIT stores, and why.
+
+/// What differs of some variables.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// The variables.
+    of: &'static [&'static str],
+    /// How each difference begins, in the words of `compare_databases.py`.
+    what: &'static [&'static str],
+    /// Why it is right.
+    why: &'static str,
+}
+
+/// One variable, one of its differences, and why it is right.
+pub(crate) type Subject = (&'static str, &'static str, &'static str);
+
+impl Difference {
+    /// Each of them is there, or is not named any more.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let each = move |of| self.what.iter().map(move |what| (of, *what, self.why));
+        self.of.iter().flat_map(move |of| each(*of))
+    }
+}
+
+pub(crate) const ON_PURPOSE: &[Difference] = &[
+    Difference {
+        of: &["texts"],
+        what: &["cells", "client", "file"],
+        why: "DAMNIT refuses lists of texts",
+    },
+    Difference {
+        of: &["any_object", "no_result_type"],
+        what: &["cells attributes error", "file .errors data"],
+        why: "the message names the type that was returned, not that of the array it was made into",
+    },
+    Difference {
+        of: &["wrong_bold"],
+        what: &["cells attributes bold", "file .reduced attributes bold"],
+        why: "`bold` is yes or no, whatever was given",
+    },
+    Difference {
+        of: &["large_line", "large_picture"],
+        what: &["cells max_diff", "file .reduced attributes max_diff"],
+        why: "the spread is computed in double precision",
+    },
+    Difference {
+        of: &["truths", "flags", "picture_of_truths"],
+        what: &["cells max_diff", "file .reduced attributes max_diff"],
+        why: "truths have a spread, which DAMNIT means to tell and does not",
+    },
+    Difference {
+        of: &["picture_of_truths", "complex_picture"],
+        what: &[
+            "cells value",
+            "client summary",
+            "file .reduced data",
+            "file .reduced layout",
+        ],
+        why: "they are drawn; DAMNIT's summary is an error's",
+    },
+    Difference {
+        of: &["words"],
+        what: &["cells value", "client summary", "file .reduced data"],
+        why: "texts are described by type and shape; DAMNIT's summary is an error's",
+    },
+    Difference {
+        of: &["all_pulses"],
+        what: &["client summary", "file .reduced data"],
+        why: "without beam all values are the same: one colour for NumPy's arrays and xarray's, as DAMNIT's two are not",
+    },
+    Difference {
+        of: &["no_rows"],
+        what: &["cells value", "client summary", "file .reduced"],
+        why: "there is nothing to draw; DAMNIT's picture is white",
+    },
+    Difference {
+        of: &["no_elements", "empty"],
+        what: &["file .reduced layout"],
+        why: "what is empty could grow",
+    },
+    Difference {
+        of: &["no_elements", "empty", "no_rows"],
+        what: &["file /data layout"],
+        why: "what is empty could grow",
+    },
+    Difference {
+        of: &["no_values"],
+        what: &["file /__xarray_dataarray_variable__ attributes _Netcdf4Dimid"],
+        why: "empty variables have the attribute like all others",
+    },
+    Difference {
+        of: &["mixed_dataset"],
+        what: &["file /nothing attributes _Netcdf4Dimid"],
+        why: "empty variables have the attribute like all others",
+    },
+    Difference {
+        of: &["waves"],
+        what: &["file /_PFNC_DOUBLE_COMPLEX_TYPE"],
+        why: "the type of complex numbers is in their dataset; it needs no name",
+    },
+];
