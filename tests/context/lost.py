@@ -1,5 +1,6 @@
 """Results that DAMNIT can store nothing of the run with."""
 import numpy as np
+import pandas as pd
 import xarray as xr
 from damnit_ctx import Variable
 
@@ -11,7 +12,6 @@ def durations(run):
 
 @Variable
 def levels(run):
-    import pandas as pd
     index = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["letter", "number"])
     return xr.DataArray(np.arange(4), dims="i", coords=xr.Coordinates.from_pandas_multiindex(index, "i"))
 
@@ -39,3 +39,13 @@ def text_with_nul(run):
 @Variable
 def others(run):
     return 42
+
+
+@Variable
+def mixed_frame(run):
+    return pd.DataFrame({"a": [1, "x"]})
+
+
+@Variable
+def named_with_a_number(run):
+    return xr.DataArray([1, 2], dims="x", name=5)

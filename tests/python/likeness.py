@@ -4,7 +4,8 @@ import io
 import numpy as np
 from PIL import Image
 
-MEAN_DIFFERENCE = 3     # of 255, over all pixels and colours
+MEAN_DIFFERENCE = 1     # of 255, over all pixels and colours
+LARGEST_DIFFERENCE = 16
 FEW_POINTS = 100        # lines of fewer points are whole
 
 
@@ -13,8 +14,10 @@ class Picture:
         self.pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), dtype=int)
 
     def __eq__(self, other):
-        return isinstance(other, Picture) and self.pixels.shape == other.pixels.shape \
-            and np.abs(self.pixels - other.pixels).mean() <= MEAN_DIFFERENCE
+        if not isinstance(other, Picture) or self.pixels.shape != other.pixels.shape:
+            return False
+        difference = np.abs(self.pixels - other.pixels)
+        return difference.mean() <= MEAN_DIFFERENCE and difference.max() <= LARGEST_DIFFERENCE
 
     def __repr__(self):
         rows, columns, _ = self.pixels.shape

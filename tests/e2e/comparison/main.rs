@@ -12,13 +12,14 @@ use runledger_tests::{Finished, Site, python};
 use serde_json::Value;
 
 /// The context file is these, one after the other.
-const CHAPTERS: [&str; 10] = [
+const CHAPTERS: [&str; 11] = [
     include_str!("../../context/numbers.py"),
     include_str!("../../context/arrays.py"),
     include_str!("../../context/labelled.py"),
     include_str!("../../context/tables.py"),
     include_str!("../../context/figures.py"),
     include_str!("../../context/cells.py"),
+    include_str!("../../context/odd.py"),
     include_str!("../../../context/tests/parity_context.py"),
     include_str!("../../../context/tests/group_parity_context.py"),
     include_str!("../../context/real_run.py"),
@@ -151,6 +152,8 @@ fn what_costs_the_whole_run_with_damnit_costs_at_most_itself() {
                 WHERE attributes LIKE '%error%' ORDER BY name)";
     assert_eq!(
         site.text(lost).as_deref(),
-        Some("levels,slash_in_a_dimension,text_with_nul,truth_as_attribute")
+        Some(
+            "levels,mixed_frame,named_with_a_number,slash_in_a_dimension,text_with_nul,truth_as_attribute"
+        )
     );
 }
