@@ -14,7 +14,7 @@ import numpy as np
 from damnit.api import Damnit
 
 from file_facts import file_facts
-from likeness import Line, Picture, is_png
+from likeness import Line, is_png, picture_facts
 from read_with_client import describe, results
 from table_facts import table_facts
 
@@ -46,9 +46,9 @@ def run_of(path):
 def describe_summary(variable):
     value = variable.summary()
     if isinstance(value, bytes) and is_png(value):
-        return Picture(value)
+        return picture_facts(value)
     if isinstance(value, np.ndarray) and value.ndim == 2 and len(value) == 2:
-        return Line(value)
+        return {"line": Line(value)}
     return describe(value)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import h5py
 import numpy as np
 
-from likeness import Line, Picture, is_png
+from likeness import Line, is_png, picture_facts
 
 
 def file_facts(path):
@@ -43,14 +43,14 @@ def object_facts(item):
 
 
 def type_and_value(dataset):
-    kind = [type_facts(dataset.id.get_type()), list(dataset.shape)]
+    facts = {"type": type_facts(dataset.id.get_type())}
     if dataset.name.startswith("/.reduced/") and dataset.shape:
         value = dataset[()]
         if is_png(value.tobytes()):
-            return [kind[0], Picture(value.tobytes())]
+            return facts | picture_facts(value.tobytes())
         if dataset.attrs.get("summary_type") == "trendline":
-            return [kind[0], Line(value)]
-    return [*kind, checksum(dataset)]
+            return facts | {"line": Line(value)}
+    return facts | {"shape": list(dataset.shape), "value": checksum(dataset)}
 
 
 def layout(dataset):

@@ -4,20 +4,33 @@ import io
 import numpy as np
 from PIL import Image
 
-MEAN_DIFFERENCE = 1     # of 255, over all pixels and colours
-LARGEST_DIFFERENCE = 16
 FEW_POINTS = 100        # lines of fewer points are whole
+BLOCK = 5               # pixels
+
+
+def picture_facts(png):
+    """A picture pixel by pixel, and as it looks from afar."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), dtype=float)
+    return {"pixels": Picture(pixels, mean=1, largest=16), "looks": Picture(in_blocks(pixels), mean=2, largest=64)}
+
+
+def in_blocks(pixels):
+    rows, columns = (length // BLOCK for length in pixels.shape[:2])
+    whole = pixels[:rows * BLOCK, :columns * BLOCK]
+    return whole.reshape(rows, BLOCK, columns, BLOCK, 4).mean(axis=(1, 3))
 
 
 class Picture:
-    def __init__(self, png):
-        self.pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), dtype=int)
+    """Pixels, and how far they may be from the other's: on average and at most, of 255."""
+
+    def __init__(self, pixels, mean, largest):
+        self.pixels, self.mean, self.largest = pixels, mean, largest
 
     def __eq__(self, other):
         if not isinstance(other, Picture) or self.pixels.shape != other.pixels.shape:
             return False
         difference = np.abs(self.pixels - other.pixels)
-        return difference.mean() <= MEAN_DIFFERENCE and difference.max() <= LARGEST_DIFFERENCE
+        return difference.mean() <= self.mean and difference.max() <= self.largest
 
     def __repr__(self):
         rows, columns, _ = self.pixels.shape
