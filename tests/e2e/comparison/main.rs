@@ -29,6 +29,9 @@ const CHAPTERS: [&str; 11] = [
 /// What DAMNIT can store nothing of the run with.
 const LOST: &str = include_str!("../../context/lost.py");
 
+/// Everything is something else when the run is evaluated again.
+const CHANGING: &str = include_str!("../../context/changing.py");
+
 /// What the last chapter says of it.
 const WARM: &str = "a Python that waited is this one's parent";
 
@@ -120,6 +123,20 @@ fn whatever_a_context_file_returns_is_stored_as_by_damnit() {
         unneeded.is_empty(),
         "named, but no difference: {unneeded:#?}"
     );
+}
+
+#[test]
+fn a_run_that_is_evaluated_again_has_what_it_has_with_damnit() {
+    let (site, runs) = (with_runs(), ["1"]);
+    for _ in ["first", "again"] {
+        by_damnit(&site, CHANGING, &runs).succeeded();
+        by_ours(&site, "db", CHANGING, &runs);
+        site.write("theirs/again", "");
+        site.write("db/again", "");
+    }
+    let changed = "SELECT value FROM run_variables WHERE name='number_then_text'";
+    assert_eq!(site.text(changed).as_deref(), Some("text"));
+    assert_eq!(differences(&site, "db", "theirs"), [Value::Null; 0]);
 }
 
 #[test]
