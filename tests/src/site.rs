@@ -110,18 +110,16 @@ impl Site {
 
     /// A database of proposal 1234 with this context file.
     pub fn init(&self, context: &str) {
+        self.init_in("db", "1234", context);
+    }
+
+    /// A database in a folder of the site.
+    pub fn init_in(&self, folder: &str, proposal: &str, context: &str) {
         self.write("given.py", context);
-        let given = self.path("given.py");
-        let db = self.db();
-        let arguments: [&std::ffi::OsStr; 6] = [
-            "init".as_ref(),
-            db.as_ref(),
-            "--proposal".as_ref(),
-            "1234".as_ref(),
-            "--context".as_ref(),
-            given.as_ref(),
-        ];
-        Finished::of(&mut self.command(self.folder.path(), &arguments)).succeeded();
+        let (dir, given) = (self.path(folder), self.path("given.py"));
+        let mut command = self.command(self.folder.path(), &["init"]);
+        command.arg(dir).args(["--proposal", proposal]);
+        Finished::of(command.arg("--context").arg(given)).succeeded();
     }
 
     /// The binary with these arguments, to be run in `dir`, in the site's environment.

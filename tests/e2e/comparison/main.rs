@@ -55,18 +55,9 @@ fn with_runs() -> Site {
 
 /// Evaluates `runs` by ours, in a database of its own; what the jobs said.
 fn by_ours(site: &Site, folder: &str, context: &str, runs: &[&str]) -> String {
-    let (dir, given) = (site.path(folder), site.path("given.py"));
+    let dir = site.path(folder);
     if !dir.exists() {
-        site.write("given.py", context);
-        let (dir, given) = (dir.as_os_str(), given.as_os_str());
-        let arguments = [
-            "init".as_ref(),
-            dir,
-            "--proposal".as_ref(),
-            PROPOSAL.as_ref(),
-        ];
-        let arguments = [&arguments[..], &["--context".as_ref(), given]].concat();
-        Finished::of(&mut site.command(&site.path(""), &arguments)).succeeded();
+        site.init_in(folder, PROPOSAL, context);
     }
     let said = runs.iter().map(|run| {
         let arguments = ["extract", PROPOSAL, run, "all", "--update-vars"];
@@ -86,22 +77,16 @@ fn by_damnit(site: &Site, context: &str, runs: &[&str]) -> Finished {
 
 /// How the first database differs from the second.
 fn differences(site: &Site, first: &str, second: &str) -> Vec<Value> {
-    let (first, second, out) = (
-        site.path(first),
-        site.path(second),
-        site.path("differences.json"),
-    );
+    let [first, second, out] = [first, second, "differences.json"].map(|name| site.path(name));
     let arguments = [first.as_os_str(), second.as_os_str(), out.as_os_str()];
     site.python("compare_databases.py", &arguments).succeeded();
     let text = std::fs::read_to_string(out).expect("the differences");
     serde_json::from_str(&text).expect("JSON")
 }
 
-fn is_about(difference: &Value, (of, what, _): Subject) -> bool {
-    let is_what = difference["what"]
-        .as_str()
-        .is_some_and(|found| found.starts_with(what));
-    difference["of"] == of && is_what
+fn is_about(difference: &Value, (of, what, _): &Subject) -> bool {
+    let found = difference["what"].as_str().expect("a text");
+    difference["of"] == *of && found.starts_with(what)
 }
 
 #[test]
@@ -109,20 +94,14 @@ fn whatever_a_context_file_returns_is_stored_as_by_damnit() {
     let (site, runs) = (with_runs(), ["1", "4"]);
     by_damnit(&site, &context(), &runs).succeeded();
     by_ours(&site, "db", &context(), &runs);
-    let mut found = differences(&site, "db", "theirs");
-    let mut unneeded: Vec<Subject> = ON_PURPOSE.iter().flat_map(Difference::subjects).collect();
-    let named = unneeded.clone();
-    unneeded.retain(|subject| {
-        !found
-            .iter()
-            .any(|difference| is_about(difference, *subject))
-    });
-    found.retain(|difference| !named.iter().any(|subject| is_about(difference, *subject)));
-    assert!(found.is_empty(), "not named as on purpose: {found:#?}");
-    assert!(
-        unneeded.is_empty(),
-        "named, but no difference: {unneeded:#?}"
-    );
+    let found = differences(&site, "db", "theirs");
+    let named: Vec<Subject> = ON_PURPOSE.iter().flat_map(Difference::subjects).collect();
+    let is_named = |found: &&Value| named.iter().any(|subject| is_about(found, subject));
+    let is_there = |subject: &&Subject| found.iter().any(|found| is_about(found, subject));
+    let unnamed: Vec<_> = found.iter().filter(|found| !is_named(found)).collect();
+    assert!(unnamed.is_empty(), "not on purpose: {unnamed:#?}");
+    let unneeded: Vec<_> = named.iter().filter(|named| !is_there(named)).collect();
+    assert!(unneeded.is_empty(), "no difference any more: {unneeded:#?}");
 }
 
 #[test]
