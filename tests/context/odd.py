@@ -271,3 +271,14 @@ def attributes_of_all_kinds(run):
     return xr.DataArray([1.5], dims="x", coords={"x": ("x", [1], {"long_name": "schön", "n": 3})}, attrs={
         "text": "schön", "texts": ["a", "b"], "float": 1.5, "array": np.arange(3, dtype="i2"), "empty": "",
         "bytes": b"abc", "f4": np.float32(0.5), "list": [1, 2], "tuple": (1.5, 2.5)})
+
+
+@Variable
+def changed_later(run):
+    return np.arange(3.0)
+
+
+@Variable
+def changes_it(run, values: "var#changed_later"):
+    values += 1
+    return values.sum()

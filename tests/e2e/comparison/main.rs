@@ -12,13 +12,16 @@ use runledger_tests::{Finished, Site, python};
 use serde_json::Value;
 
 /// The context file is these, one after the other.
-const CHAPTERS: [&str; 11] = [
+const CHAPTERS: [&str; 14] = [
     include_str!("../../context/numbers.py"),
     include_str!("../../context/arrays.py"),
     include_str!("../../context/labelled.py"),
     include_str!("../../context/tables.py"),
     include_str!("../../context/figures.py"),
     include_str!("../../context/cells.py"),
+    include_str!("../../context/summaries.py"),
+    include_str!("../../context/coordinates.py"),
+    include_str!("../../context/messages.py"),
     include_str!("../../context/odd.py"),
     include_str!("../../../context/tests/parity_context.py"),
     include_str!("../../../context/tests/group_parity_context.py"),
