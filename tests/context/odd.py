@@ -258,7 +258,8 @@ def slashes_in_a_dataset(run):
 
 @Variable
 def odd_dimensions(run):
-    return xr.DataArray(np.arange(6).reshape(2, 3), dims=("größe", "a b"), coords={"größe": [1.5, 2.5]}, name="wert [mm]")
+    values = np.arange(6).reshape(2, 3)
+    return xr.DataArray(values, dims=("größe", "a b"), coords={"größe": [1.5, 2.5]}, name="wert [mm]")
 
 
 @Variable
