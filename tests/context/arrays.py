@@ -119,6 +119,12 @@ def large_picture(run):
 
 
 @Variable
+def very_large_picture(run):
+    along = np.sin(np.linspace(0, 6, 2100, dtype="f4"))
+    return np.outer(along, along)
+
+
+@Variable
 def counts(run):
     return np.random.default_rng(2).poisson(3, (128, 512)).astype("u2")
 
