@@ -1,5 +1,6 @@
 //! What the table draws: sparklines, thumbnails; and how far numbers spread.
 
+mod cores;
 mod extremes;
 mod figure;
 mod large;

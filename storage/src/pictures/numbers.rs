@@ -95,10 +95,11 @@ impl<'a> Numbers<'a> {
         Cow::Owned(self.decoded(bytes))
     }
 
-    /// All of them, one part after the other: in all they may be more than fits into memory a second time.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Cow<'a, [f64]>> {
-        let starts = (0..self.len()).step_by(AT_ONCE);
-        starts.map(|start| self.part(start..self.len().min(start + AT_ONCE)))
+    /// Some of them, one part after the other: in all they may be more than fits into memory a second time.
+    pub(super) fn parts(&self, all: Range<usize>) -> impl Iterator<Item = Cow<'a, [f64]>> {
+        let end = all.end;
+        let starts = all.step_by(AT_ONCE);
+        starts.map(move |start| self.part(start..end.min(start + AT_ONCE)))
     }
 
     fn raw(&self, elements: &Range<usize>) -> io::Result<Cow<'a, [u8]>> {

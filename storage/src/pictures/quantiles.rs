@@ -3,6 +3,9 @@
 //! A sample says where a quantile about is. One pass then counts what lies below, and keeps what is so near that it
 //! may be the quantile itself: the result is exact.
 
+use std::ops::Range;
+
+use super::cores::in_parts;
 use super::numbers::Numbers;
 
 /// Up to so many numbers are simply all looked at.
@@ -105,6 +108,18 @@ impl Near {
         }
     }
 
+    /// What two parts of the numbers say.
+    fn together(all: [Self; 2], others: [Self; 2]) -> [Self; 2] {
+        let mut others = others.into_iter();
+        all.map(|mut near| {
+            if let Some(mut other) = others.next() {
+                near.below += other.below;
+                near.within.append(&mut other.within);
+            }
+            near
+        })
+    }
+
     /// None if the sample has led astray.
     fn quantile(mut self, place: Place) -> Option<f64> {
         let below = place.below.checked_sub(self.below)?;
@@ -116,9 +131,23 @@ impl Near {
 
 fn from_near(numbers: &Numbers<'_>, parts: [f64; 2]) -> Option<[f64; 2]> {
     let sample = sample(numbers);
-    let [mut low, mut high] = parts.map(|part| Near::guessed(&sample, part));
+    let near = || parts.map(|part| Near::guessed(&sample, part));
+    let found = in_parts(numbers.len(), numbers.len(), |range| {
+        counted(numbers, range, near())
+    });
+    let [low, high] = found.into_iter().fold(near(), Near::together);
+    let [low_place, high_place] = parts.map(|part| Place::of(part, numbers.len()));
+    Some([low.quantile(low_place)?, high.quantile(high_place)?])
+}
+
+/// What a part of the numbers says of two quantiles.
+fn counted(
+    numbers: &Numbers<'_>,
+    range: Range<usize>,
+    [mut low, mut high]: [Near; 2],
+) -> [Near; 2] {
     let (from, to) = (low.bounds[1], high.bounds[0]);
-    for part in numbers.parts() {
+    for part in numbers.parts(range) {
         let (chunks, rest) = part.as_chunks::<COMPARED>();
         for chunk in chunks {
             // Most are between the two quantiles and need no closer look.
@@ -131,8 +160,7 @@ fn from_near(numbers: &Numbers<'_>, parts: [f64; 2]) -> Option<[f64; 2]> {
         }
         take(rest, &mut low, &mut high);
     }
-    let [low_place, high_place] = parts.map(|part| Place::of(part, numbers.len()));
-    Some([low.quantile(low_place)?, high.quantile(high_place)?])
+    [low, high]
 }
 
 fn take(values: &[f64], low: &mut Near, high: &mut Near) {

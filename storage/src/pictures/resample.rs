@@ -5,6 +5,8 @@
 
 use std::f64::consts::PI;
 
+use super::cores::in_parts;
+
 /// Red, green, blue and opacity, 0 to 255.
 pub(super) type Colour = [f32; 4];
 
@@ -26,14 +28,30 @@ pub(super) fn resample(
     [rows, columns]: [usize; 2],
     size: usize,
     colours: &[Colour; 256],
-    steps: impl Fn(usize, &mut Vec<u8>),
+    steps: impl Fn(usize, &mut Vec<u8>) + Sync,
 ) -> Vec<Colour> {
     let across = windows(columns, size);
     let down = windows(rows, size);
-    let mut all = vec![[0.0; 4]; size * size];
+    let bands = in_parts(size, rows * columns, |band| {
+        resampled(&down[band], &across, columns, colours, &steps)
+    });
+    bands.concat()
+}
+
+/// The rows of colours that the windows `down` show.
+fn resampled(
+    down: &[Window],
+    across: &[Window],
+    columns: usize,
+    colours: &[Colour; 256],
+    steps: impl Fn(usize, &mut Vec<u8>),
+) -> Vec<Colour> {
+    let size = across.len();
+    let rows = down.first().map_or(0, |window| window.first)..down.last().map_or(0, Window::end);
+    let mut all = vec![[0.0; 4]; down.len() * size];
     let mut full = Vec::with_capacity(columns);
     let mut narrow = Vec::with_capacity(size);
-    for row in 0..rows {
+    for row in rows {
         steps(row, &mut full);
         narrow.clear();
         narrow.extend(across.iter().map(|window| mean(window, &full, colours)));

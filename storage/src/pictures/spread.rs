@@ -18,7 +18,7 @@ fn of_real(array: &Array) -> Option<f64> {
     let numbers = several(array, |re, _| re)?;
     let nothing = (f64::INFINITY, f64::NEG_INFINITY);
     let (least, most) = numbers
-        .parts()
+        .parts(0..numbers.len())
         .map(|part| range(&part).unwrap_or_else(|| known(&part).fold(nothing, wider)))
         .fold(nothing, wider);
     Some(if least > most { f64::NAN } else { most - least })
@@ -35,8 +35,10 @@ fn wider(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
 
 fn of_complex(array: &Array) -> Option<f64> {
     let (real, imaginary) = (several(array, |re, _| re)?, several(array, |_, im| im)?);
+    let all = || 0..real.len();
     let pairs = || {
-        real.parts().zip(imaginary.parts()).flat_map(|(re, im)| {
+        let parts = real.parts(all()).zip(imaginary.parts(all()));
+        parts.flat_map(|(re, im)| {
             let pairs = re.iter().copied().zip(im.iter().copied());
             pairs.collect::<Vec<_>>()
         })

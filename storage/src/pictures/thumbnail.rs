@@ -121,7 +121,7 @@ fn picked(
     clippy::cast_sign_loss,
     reason = "means of numbers from 0 to 255"
 )]
-fn blended(shape: [usize; 2], row: impl Fn(usize, &mut Vec<u8>)) -> Vec<[u8; 4]> {
+fn blended(shape: [usize; 2], row: impl Fn(usize, &mut Vec<u8>) + Sync) -> Vec<[u8; 4]> {
     let colours = viridis().map(|colour| colour.map(f32::from));
     let all = resample(shape, SIZE, &colours, row);
     all.into_iter()
