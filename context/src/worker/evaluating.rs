@@ -71,7 +71,7 @@ impl Worker {
     ) -> std::result::Result<bool, Stumble> {
         let deadline = limits.next(turns.started());
         let frame = match self.receive_progress(deadline, &limits.stop) {
-            Err(NoFrame::TimedOut) if kill_overdue(turns, limits) => return Ok(true),
+            Err(NoFrame::TimedOut) if self.kill_overdue(turns, limits) => return Ok(true),
             frame => frame?,
         };
         match self.read_progress(frame, request)? {
@@ -89,6 +89,12 @@ impl Worker {
             }
         }
         Ok(true)
+    }
+
+    /// Whether forks that took too long, and are gone now, are all that the time limits concern.
+    fn kill_overdue(&self, turns: &mut Turns, limits: &Limits) -> bool {
+        let mut kill = |limit| turns.kill_overdue(limit, self.pid);
+        !limits.is_over() && limits.variable.is_some_and(&mut kill)
     }
 
     /// A fork is gone: its variable gets the reason, and so do those that wait for it in Python.
@@ -194,14 +200,6 @@ impl From<NoFrame> for Stumble {
     fn from(why: NoFrame) -> Self {
         Self::NoFrame(why)
     }
-}
-
-/// Whether forks that took too long are all that the time limits concern.
-fn kill_overdue(turns: &mut Turns, limits: &Limits) -> bool {
-    !limits.is_over()
-        && limits
-            .variable
-            .is_some_and(|limit| turns.kill_overdue(limit))
 }
 
 fn had_turn(name: String, seconds: f64, outcome: Outcome) -> Event {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use super::{Broken, Cause};
 
@@ -52,21 +52,16 @@ impl Turns {
         self.running.retain(|turn| turn.name != name);
     }
 
-    /// Kills the forks that have reached the time limit of each variable. False: it is the worker itself that has.
-    pub(super) fn kill_overdue(&mut self, limit: Duration) -> bool {
+    /// Kills the forks of `worker` that have reached the time limit of each variable. False: it is the worker itself
+    /// that has, or a fork that has left its group.
+    pub(super) fn kill_overdue(&mut self, limit: Duration, worker: Pid) -> bool {
         let now = Instant::now();
         let overdue = self.running.iter_mut().filter(|turn| !turn.overdue);
         let overdue = overdue.filter(|turn| turn.since + limit <= now);
         let mut only_forks = true;
         for turn in overdue {
-            match turn.fork {
-                // It may have ended in this moment; the worker tells.
-                Some(pid) => {
-                    let _ = kill(pid, Signal::SIGKILL);
-                    turn.overdue = true;
-                }
-                None => only_forks = false,
-            }
+            turn.overdue = turn.fork.is_some_and(|pid| end(pid, worker));
+            only_forks &= turn.overdue;
         }
         only_forks
     }
@@ -89,5 +84,15 @@ impl Turns {
             running: own.into_iter().next().map(|turn| turn.name),
             unfinished: self.waiting.into_iter().chain(forks).collect(),
         }
+    }
+}
+
+/// Kills a process in the group of `worker`; whether it is gone then.
+fn end(pid: Pid, worker: Pid) -> bool {
+    match getpgid(Some(pid)) {
+        Ok(group) if group == worker => kill(pid, Signal::SIGKILL).is_ok(),
+        Ok(_) => false,
+        // It has ended in this moment; the worker tells how.
+        Err(_) => true,
     }
 }
