@@ -200,11 +200,20 @@ def crashes_unseen(run):
 
 @Variable()
 def good(run):
+    with open("calls", "a") as calls:
+        calls.write("good ")
     return 1
 "#,
     );
+    // Each call leaves a word: nothing is begun anew in another worker.
+    folder.write("context.py", &{
+        let file = std::fs::read_to_string(folder.path().join("context.py")).unwrap();
+        file + "\nwith open('calls', 'a') as calls:\n    calls.write('file ')\n"
+    });
     let (evaluated, cut_short) = evaluated(&folder, 2, &seconds(60));
     assert_eq!(cut_short, None);
+    let calls = std::fs::read_to_string(folder.path().join("calls")).unwrap();
+    assert_eq!(calls, "file good ");
     assert!(evaluated.failure("crashes").message.contains("SIGABRT"));
     assert!(
         evaluated

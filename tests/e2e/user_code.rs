@@ -96,6 +96,21 @@ fn a_process_that_is_left_behind_ends_with_the_job() {
 }
 
 #[test]
+fn a_daemon_with_an_environment_of_its_own_ends_with_the_job() {
+    let (site, finished) = evaluated(
+        "import subprocess\nchild = subprocess.Popen(['/bin/sleep', '600'], env={'PATH': '/bin'}, start_new_session=True)\n\
+         open('pid', 'w').write(str(child.pid))\nreturn 1",
+    );
+    finished.succeeded();
+    let pid = std::fs::read_to_string(site.db().join("pid")).expect("the child's number");
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(
+        state.is_empty() || state.contains(") Z "),
+        "still there: {state}"
+    );
+}
+
+#[test]
 fn an_exception_costs_one_variable() {
     let (site, finished) = evaluated("raise KeyError('no such source')");
     assert_eq!(error(&site, &finished).0, "KeyError");

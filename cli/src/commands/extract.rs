@@ -26,7 +26,7 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
     match extracted.cut_short {
         None => Ok(()),
         Some(cut_short) => Err(Failure::partly(format!(
-            "{}; {} variables were finished by then and are kept",
+            "{}; what was finished by then is kept (variables with a value: {})",
             cut_short.why, extracted.computed
         ))),
     }

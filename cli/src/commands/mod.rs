@@ -60,9 +60,9 @@ impl Site {
             python: self.config.context.python.clone(),
             opener: (!opener.is_empty()).then(|| opener.clone()),
             time_limit: self.config.jobs.time_limit,
-            context_workers: self.config.jobs.context_workers.get(),
+            context_workers: self.config.jobs.context_workers.max(1),
             keep_python: self.config.jobs.keep_python(),
-            variable_time_limit: self.config.jobs.variable_time_limit,
+            variable_time_limit: self.config.jobs.variable_time_limit(),
             memory: self.config.jobs.memory(),
             stop: Stop::default(),
         }

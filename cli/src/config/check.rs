@@ -97,6 +97,9 @@ fn jobs(config: &Config, found: &mut Vec<String>) {
     if config.jobs.local_limit == 0 {
         found.push("`jobs.local_limit` is 0, so no job would ever run; set it to 1 or more".into());
     }
+    if config.jobs.context_workers == 0 {
+        found.push("`jobs.context_workers` is 0; 1 evaluates one variable after the other".into());
+    }
     if config.jobs.time_limit.is_zero() {
         found.push(
             "`jobs.time_limit` is 0, so every job would be ended at once; write for example \"2h\""

@@ -7,7 +7,6 @@ mod check;
 mod memory;
 mod read;
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ pub(crate) struct JobSettings {
     pub(crate) variable_time_limit: Option<Duration>,
     /// So many variables of a job are evaluated at once, in forks; 1: one after the other.
     #[serde(default = "one")]
-    pub(crate) context_workers: NonZeroUsize,
+    pub(crate) context_workers: usize,
     /// So long a Python that has imported everything waits for a database's next job; zero: none does.
     #[serde(default, with = "humantime_serde")]
     pub(crate) warm_python: Duration,
@@ -95,11 +94,16 @@ pub(crate) struct JobSettings {
     pub(crate) memory: Option<Memory>,
 }
 
-fn one() -> NonZeroUsize {
-    NonZeroUsize::MIN
+fn one() -> usize {
+    1
 }
 
 impl JobSettings {
+    /// The limit of each variable; zero is none.
+    pub(crate) fn variable_time_limit(&self) -> Option<Duration> {
+        self.variable_time_limit.filter(|limit| !limit.is_zero())
+    }
+
     /// How long a Python may wait for the next job. On a cluster the next one is elsewhere.
     pub(crate) fn keep_python(&self) -> Option<Duration> {
         let is_cluster = std::env::var_os("SLURM_JOB_ID").is_some();

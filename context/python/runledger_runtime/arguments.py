@@ -76,10 +76,14 @@ class Arguments:
         if not matches:
             raise _Absent(graph.matching(self._selected, wanted))
         # However they came: `start_time`, then in the order of evaluation one by one.
-        return {name: self._results[name] for name in sorted(matches, key=self._place)}
+        return {name: self._results[name] for name in sorted(matches, key=self.place)}
 
-    def _place(self, name):
+    def place(self, name):
+        """From 0, in the order of evaluation one by one; what was there before all has -1."""
         return self._selected.get(name, -1)
+
+    def count(self):
+        return len(self._selected)
 
     def _parameter(self, wanted):
         if wanted not in self._parameters:

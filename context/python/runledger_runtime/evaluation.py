@@ -41,6 +41,10 @@ class Evaluation:
         self.errors = {}
         self._arguments = Arguments(request, run, self.results)
 
+    def place(self, name):
+        """Which of how many variables this is."""
+        return self._arguments.place(name) + 1, self._arguments.count()
+
     def is_transient(self, name):
         return bool(self._variables[name].transient)
 

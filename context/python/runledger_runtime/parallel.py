@@ -11,6 +11,7 @@ import select
 import tempfile
 
 from . import failures
+from .channel import frame
 from .log import log
 from .reporting import begin, flush, report
 
@@ -53,20 +54,18 @@ def report_all(names, dependencies, evaluation, channel, workers):
     channel.share_with_forks()
     order = _order(names, dependencies)
     needed = {need for name in names for need in dependencies[name]}
-    outside, inside, forks, count = [], [], [], 0
+    outside, inside, forks = [], [], []
     while order.is_active():
         for name in order.get_ready():
             stays = name in needed and evaluation.is_transient(name)
             (inside if stays else outside).append(name)
         if outside and len(forks) < workers:
-            count += 1
             name = outside.pop(0)
-            begin(name, count, len(names))
+            begin(name, evaluation)
             forks.append(_start(name, name in needed, evaluation, channel))
         elif inside:
-            count += 1
             name = inside.pop(0)
-            begin(name, count, len(names))
+            begin(name, evaluation)
             report(name, False, evaluation, channel)
             order.done(name)
         else:
@@ -147,7 +146,7 @@ def _take(fork, evaluation, channel):
     if fork.done is not None:
         fork.hear()
     if not fork.is_complete:
-        failure = channel.ask([({"message": "lost", "name": fork.name, "status": fork.status}, None)])
+        failure = channel.ask([frame({"message": "lost", "name": fork.name, "status": fork.status}, None)])
         evaluation.errors[fork.name] = failures.earlier(failure["class"], failure["text"])
     elif fork.returned is not None:
         _take_returned(fork, evaluation, channel)

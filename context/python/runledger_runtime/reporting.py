@@ -11,13 +11,17 @@ from .log import log
 
 def report_all(names, again, evaluation, channel):
     """Lets each variable have its turn; of those in `again` the other side has the results already."""
-    for number, name in enumerate(names, 1):
-        begin(name, number, len(names))
-        report(name, name in again, evaluation, channel)
+    for name in names:
+        is_known = name in again
+        begin(name, evaluation, is_known)
+        report(name, is_known, evaluation, channel)
 
 
-def begin(name, number, count):
-    log.info("Evaluating %s (%d of %d)", name, number, count)
+def begin(name, evaluation, is_known=False):
+    if is_known:
+        log.info("Evaluating %s again, for others", name)
+    else:
+        log.info("Evaluating %s (%d of %d)", name, *evaluation.place(name))
 
 
 def report(name, is_known, evaluation, channel):
@@ -77,7 +81,7 @@ def _failure(outcome):
         log.error("Could not get data for %s\n%s", name, own_traceback(error).rstrip())
     return {
         "class": failures.storable_text(type(error).__name__),
-        "text": failures.storable_text(failures.message_of(error)) + _limit(error),
+        "text": (failures.storable_text(failures.message_of(error)) + _limit(error)).strip(),
     }
 
 

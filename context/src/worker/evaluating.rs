@@ -117,6 +117,7 @@ impl Worker {
         if was_running.is_some() {
             let is_transient = self.manifest().variable(name).is_some_and(|v| v.transient);
             turns.end(name);
+            tracing::error!("{name}: {}", failure.message);
             on(Event::lost(name.to_owned(), failure, is_transient));
         }
         self.channel.send(&answer).map_err(|_| NoFrame::Ended)

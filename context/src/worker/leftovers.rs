@@ -1,17 +1,21 @@
 //! Processes that users' code has left behind, in process groups and sessions of their own too.
 //!
-//! Orphans become children of this process; each worker's descendants carry a mark in their environment.
+//! Orphans become children of this process; each worker's descendants carry a mark in their environment. Those that were
+//! given another environment are known by their session: what this process starts itself stays in its own.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getsid};
 use uuid::Uuid;
 
 /// The environment variable with the mark.
 const VARIABLE: &str = "RUNLEDGER_WORKER";
+const NAMED: &[u8] = b"RUNLEDGER_WORKER=";
+/// The mark of what is to stay when a job ends.
+pub(super) const STAYS: (&str, &str) = (VARIABLE, "stays");
 /// Killing a parent brings its children to light; so often, and so long, we look for more.
 const LOOK: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,13 +37,13 @@ impl Mark {
         (VARIABLE, &self.0)
     }
 
-    /// Ends the orphans that carry the mark.
+    /// Ends the orphans of this worker.
     pub(super) fn end_orphans(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let found: Vec<Pid> = children()
                 .into_iter()
-                .filter(|pid| self.is_on(*pid))
+                .filter(|pid| self.is_orphan(*pid))
                 .collect();
             if found.is_empty() || Instant::now() >= deadline {
                 return;
@@ -53,12 +57,14 @@ impl Mark {
         }
     }
 
-    fn is_on(&self, pid: Pid) -> bool {
-        let marked = format!("{VARIABLE}={}", self.0);
+    fn is_orphan(&self, pid: Pid) -> bool {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry == marked.as_bytes())
+        let mut entries = environment.split(|byte| *byte == 0);
+        let mark = entries.find_map(|entry| entry.strip_prefix(NAMED));
+        match mark {
+            Some(mark) => mark == self.0.as_bytes(),
+            None => getsid(Some(pid)) != getsid(None),
+        }
     }
 }
 

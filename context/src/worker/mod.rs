@@ -186,7 +186,11 @@ impl Worker {
         T::deserialize(header).map_err(|why| self.nonsense(why.to_string()))
     }
 
-    fn no_greeting(&self, how: String) -> Error {
+    fn no_greeting(&self, mut how: String) -> Error {
+        if let Some(memory) = self.setup.memory {
+            let mib = memory >> 20;
+            how += &format!(" (the memory limit of this job is {mib} MiB: may be it needs more)");
+        }
         Error::NoGreeting {
             python: self.setup.python.clone(),
             how,

@@ -194,6 +194,10 @@ impl<'a> Rounds<'a> {
             self.lose(name, broken.cause.while_running());
         }
         let goes_on = broken.cause.allows_another() && had_turns;
+        let left = self.waiting().len();
+        if goes_on && left > 0 {
+            tracing::info!("going on in a new Python; variables that are left: {left}");
+        }
         (!goes_on && !self.is_done()).then(|| self.give_up(&broken.cause))
     }
 
@@ -208,6 +212,7 @@ impl<'a> Rounds<'a> {
     }
 
     fn lose(&mut self, name: String, failure: Failure) {
+        tracing::error!("{name}: {}", failure.message);
         let is_transient = self.manifest.variable(&name).is_some_and(|v| v.transient);
         self.hear(Event::lost(name, failure, is_transient));
     }

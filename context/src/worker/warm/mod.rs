@@ -18,6 +18,7 @@ use serde_json::Value;
 pub(super) use self::forked::Forked;
 pub(super) use self::place::{Answer, Place};
 use super::Setup;
+use super::leftovers::STAYS;
 
 /// Leaves a Python behind that imports what `imported` says and waits at `place`, each time for `patience`.
 pub(super) fn leave(
@@ -34,6 +35,7 @@ pub(super) fn leave(
         .arg(place.folder())
         .arg(place.name())
         .arg(patience.as_secs().to_string())
+        .env(STAYS.0, STAYS.1)
         .current_dir(&setup.database_dir)
         .stdin(read_from(imported)?)
         .stdout(log.try_clone()?)
