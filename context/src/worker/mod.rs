@@ -189,7 +189,7 @@ impl Worker {
     fn no_greeting(&self, mut how: String) -> Error {
         if let Some(memory) = self.setup.memory {
             let mib = memory >> 20;
-            how += &format!(" (the memory limit of this job is {mib} MiB: may be it needs more)");
+            how += &format!(" (the memory limit of this job is {mib} MiB: perhaps it needs more)");
         }
         Error::NoGreeting {
             python: self.setup.python.clone(),
