@@ -81,8 +81,13 @@ def _failure(outcome):
         log.error("Could not get data for %s\n%s", name, own_traceback(error).rstrip())
     return {
         "class": failures.storable_text(type(error).__name__),
-        "text": (failures.storable_text(failures.message_of(error)) + _limit(error)).strip(),
+        "text": failures.storable_text(_text(error)),
     }
+
+
+def _text(error):
+    text, limit = failures.message_of(error), _limit(error)
+    return f"{text} {limit}" if text and limit else text or limit
 
 
 def _limit(error):
@@ -94,7 +99,7 @@ def _limit(error):
     limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
     if limit == resource.RLIM_INFINITY:
         return ""
-    return f" (the memory limit of this job is {limit / (1 << 30):.1f} GiB)"
+    return f"(the memory limit of this job is {limit / (1 << 30):.1f} GiB)"
 
 
 def flush():
