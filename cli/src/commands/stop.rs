@@ -11,13 +11,7 @@ use crate::failure::{Failure, Result};
 /// A flag that is raised when this process is asked to end. A second signal ends it at once.
 pub(super) fn flag() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        let first_raises = signal_hook::flag::register_conditional_default(signal, flag.clone());
-        let raise = signal_hook::flag::register(signal, flag.clone());
-        first_raises
-            .and(raise)
-            .map_err(|e| Failure::new(format!("signals cannot be waited for: {e}")))?;
-    }
+    raise_on(&[SIGTERM, SIGINT], &[SIGTERM, SIGINT], &flag)?;
     Ok(flag)
 }
 
@@ -25,10 +19,20 @@ pub(super) fn flag() -> Result<Arc<AtomicBool>> {
 /// is finished may take a moment, so that only a second Ctrl-C ends it at once.
 pub(super) fn of_job() -> Result<Stop> {
     let stop = Stop::default();
-    let failure = |e| Failure::new(format!("signals cannot be waited for: {e}"));
-    signal_hook::flag::register_conditional_default(SIGINT, stop.flag()).map_err(failure)?;
-    for signal in [SIGTERM, SIGINT, SIGUSR1] {
-        signal_hook::flag::register(signal, stop.flag()).map_err(failure)?;
-    }
+    raise_on(&[SIGTERM, SIGINT, SIGUSR1], &[SIGINT], &stop.flag())?;
     Ok(stop)
+}
+
+/// Each of `signals` raises the flag; when it is raised, each of `ending` ends the process.
+fn raise_on(signals: &[i32], ending: &[i32], flag: &Arc<AtomicBool>) -> Result {
+    let failure = |e| Failure::new(format!("signals cannot be waited for: {e}"));
+    // First, so that the signal that raises it does not find it raised.
+    for signal in ending {
+        let ends = signal_hook::flag::register_conditional_default(*signal, flag.clone());
+        ends.map_err(failure)?;
+    }
+    for signal in signals {
+        signal_hook::flag::register(*signal, flag.clone()).map_err(failure)?;
+    }
+    Ok(())
 }

@@ -1,10 +1,8 @@
 """Evaluates a pipeline's variables in this process, and keeps all that they came to."""
-from . import failures, job, opening
+from . import job, opening
 from .cell import Cell
-from .context_file import own_traceback
 from .evaluation import Evaluation
-from .failures import DependencyError, Skip
-from .log import log
+from .reporting import tell
 from .results import Results
 
 
@@ -35,7 +33,7 @@ def _attempt(evaluation, name, label):
     if outcome.error is not None and not isinstance(outcome.error, Exception):
         raise outcome.error
     evaluation.remember(outcome)
-    _tell(outcome, label)
+    tell(outcome, label)
     return outcome
 
 
@@ -47,15 +45,3 @@ def _complete(outcome):
     if cell.units is None:
         cell.units = variable.units
     return cell
-
-
-def _tell(outcome, label):
-    name, error = outcome.variable.name, outcome.error
-    if outcome.lacking:
-        log.warning("%sSkipped %s: no value for the parameters %s", label, name, ", ".join(outcome.lacking))
-    elif error is None:
-        log.info("%sComputed %s in %.03f s", label, name, outcome.seconds)
-    elif isinstance(error, (Skip, DependencyError)):
-        log.warning("%sSkipped %s: %s", label, name, failures.message_of(error))
-    else:
-        log.error("%sCould not get data for %s\n%s", label, name, own_traceback(error).rstrip())

@@ -32,6 +32,7 @@ def report(name, is_known, evaluation, channel):
     # What the function printed comes before what is logged about it.
     flush()
     described, buffers = _silent(outcome) if is_known else _described(outcome)
+    tell(outcome)
     evaluation.remember(outcome)
     flush()
     channel.send(**described, buffers=buffers, name=name, seconds=outcome.seconds)
@@ -46,43 +47,40 @@ def _described(outcome):
             outcome.cell, outcome.error = None, error
     if outcome.error is None or outcome.variable.transient:
         return _silent(outcome)
-    return dict(_failure(outcome), message="failed"), None
+    return dict(_failure(outcome.error), message="failed"), None
 
 
 def _cell(outcome):
     encoded, buffers = encode_cell(outcome.cell, outcome.variable)
     if encoded is None:
         return _silent(outcome)
-    _log(outcome)
     return {"message": "result", "cell": encoded}, buffers
 
 
 def _silent(outcome):
     """The message of a variable of which nothing is stored, or nothing more."""
-    failure = None if outcome.error is None else _failure(outcome)
-    if failure is None:
-        _log(outcome)
+    failure = None if outcome.error is None else _failure(outcome.error)
     return {"message": "no-value", "held": outcome.value() is not None, "failure": failure}, None
 
 
-def _log(outcome):
-    if outcome.lacking:
-        lacking = ", ".join(outcome.lacking)
-        log.warning("Skipped %s: no value for the parameters %s", outcome.variable.name, lacking)
-    else:
-        log.info("Computed %s in %.03f s", outcome.variable.name, outcome.seconds)
-
-
-def _failure(outcome):
-    error, name = outcome.error, outcome.variable.name
-    if isinstance(error, (Skip, failures.DependencyError)):
-        log.warning("Skipped %s: %s", name, failures.message_of(error))
-    else:
-        log.error("Could not get data for %s\n%s", name, own_traceback(error).rstrip())
+def _failure(error):
     return {
         "class": failures.storable_text(type(error).__name__),
         "text": failures.storable_text(_text(error)),
     }
+
+
+def tell(outcome, label=""):
+    """Says in the log what became of a variable; `label` comes before that."""
+    name, error = outcome.variable.name, outcome.error
+    if outcome.lacking:
+        log.warning("%sSkipped %s: no value for the parameters %s", label, name, ", ".join(outcome.lacking))
+    elif error is None:
+        log.info("%sComputed %s in %.03f s", label, name, outcome.seconds)
+    elif isinstance(error, (Skip, failures.DependencyError)):
+        log.warning("%sSkipped %s: %s", label, name, failures.message_of(error))
+    else:
+        log.error("%sCould not get data for %s\n%s", label, name, own_traceback(error).rstrip())
 
 
 def _text(error):

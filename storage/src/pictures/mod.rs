@@ -35,35 +35,27 @@ pub fn draw(summary: &Summary) -> Drawn {
     match summary {
         Summary::Text(text) => Drawn::Text(text.clone()),
         Summary::Array(array) => Drawn::Array(array.clone()),
-        Summary::Png(bytes) => match figure::of_png(bytes) {
-            Ok(png) => Drawn::Png(png),
-            Err(why) => failed("thumbnail", &why),
-        },
+        Summary::Png(bytes) => or_text("thumbnail", figure::of_png(bytes).map(Drawn::Png)),
         Summary::Figure(pixels) => {
-            let pixels = large::picture(pixels);
-            match pixels.and_then(|pixels| figure::of_pixels(&pixels)) {
-                Ok(png) => Drawn::Png(png.into()),
-                Err(why) => failed("thumbnail", &why),
-            }
+            let png = large::picture(pixels).and_then(|pixels| figure::of_pixels(&pixels));
+            or_text("thumbnail", png.map(|png| Drawn::Png(png.into())))
         }
         Summary::Line { x, y } => {
             let line = large::line(x.as_ref(), y);
-            match line.and_then(|(x, y)| trendline::trendline(x.as_ref(), &y)) {
-                Ok(line) => Drawn::Trendline(line),
-                Err(why) => failed("trendline", &why),
-            }
+            let line = line.and_then(|(x, y)| trendline::trendline(x.as_ref(), &y));
+            or_text("trendline", line.map(Drawn::Trendline))
         }
         Summary::Picture { pixels, upwards } => {
             let pixels = large::picture(pixels);
-            match pixels.and_then(|pixels| thumbnail::thumbnail(&pixels, *upwards)) {
-                Ok(png) => Drawn::Png(png.into()),
-                Err(why) => failed("thumbnail", &why),
-            }
+            let png = pixels.and_then(|pixels| thumbnail::thumbnail(&pixels, *upwards));
+            or_text("thumbnail", png.map(|png| Drawn::Png(png.into())))
         }
     }
 }
 
-fn failed(what: &str, why: &str) -> Drawn {
-    warn!("no {what} could be made: {why}");
-    Drawn::Text(format!("<{what} error>"))
+fn or_text(what: &str, drawn: Result<Drawn, String>) -> Drawn {
+    drawn.unwrap_or_else(|why| {
+        warn!("no {what} could be made: {why}");
+        Drawn::Text(format!("<{what} error>"))
+    })
 }
