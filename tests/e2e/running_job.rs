@@ -48,14 +48,6 @@ fn in_ledger(site: &Site) -> (String, Option<u32>, Option<u32>) {
     found.expect("one job")
 }
 
-fn error(site: &Site, name: &str) -> (String, String) {
-    let sql = format!("SELECT attributes FROM run_variables WHERE name = '{name}'");
-    let attributes = site.text(&sql).expect("the error of a variable");
-    let json: serde_json::Value = serde_json::from_str(&attributes).expect("JSON");
-    let text = |key: &str| json[key].as_str().expect("a text").to_owned();
-    (text("error_cls"), text("error"))
-}
-
 #[test]
 fn the_ledger_and_the_log_tell_how_far_a_job_is() {
     let (site, mut job) = started();
@@ -89,7 +81,7 @@ fn a_job_that_is_told_to_stop_hands_in_what_is_finished_and_says_why_the_rest_is
             ("second", "while this variable was evaluated"),
             ("third", "before its turn"),
         ] {
-            let (class, message) = error(&site, name);
+            let (class, message) = site.error(name).expect("the error of a variable");
             assert_eq!(class, "Stopped");
             assert!(
                 message.contains("told to stop") && message.contains(words),

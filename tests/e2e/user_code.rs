@@ -29,11 +29,8 @@ fn value(site: &Site, name: &str) -> Option<f64> {
 /// The error of `bad`: class and message.
 #[track_caller]
 fn error(site: &Site, finished: &Finished) -> (String, String) {
-    let attributes = site.text("SELECT attributes FROM run_variables WHERE name='bad'");
-    let attributes = attributes.unwrap_or_else(|| panic!("no error is stored: {finished:#?}"));
-    let json: serde_json::Value = serde_json::from_str(&attributes).expect("JSON");
-    let text = |key: &str| json[key].as_str().expect("a text").to_owned();
-    (text("error_cls"), text("error"))
+    let error = site.error("bad");
+    error.unwrap_or_else(|| panic!("no error is stored: {finished:#?}"))
 }
 
 #[test]

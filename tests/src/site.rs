@@ -195,6 +195,19 @@ impl Site {
         self.table().query_row(sql, [], |row| row.get(0)).ok()
     }
 
+    /// The class and the message of a variable's error in the run table; None while there is none.
+    ///
+    /// # Panics
+    /// Its cell has attributes that tell no error.
+    pub fn error(&self, name: &str) -> Option<(String, String)> {
+        let attributes = self.text(&format!(
+            "SELECT attributes FROM run_variables WHERE name='{name}'"
+        ))?;
+        let json: serde_json::Value = serde_json::from_str(&attributes).expect("JSON");
+        let text = |key: &str| json[key].as_str().expect("a text").to_owned();
+        Some((text("error_cls"), text("error")))
+    }
+
     /// A run's log.
     pub fn run_log(&self, run: u32) -> String {
         let path = self.db().join(format!("process_logs/r{run}-p1234.out"));
