@@ -2,8 +2,11 @@
 
 mod client;
 mod process;
+mod real_part;
 mod site;
+mod slurm;
 
 pub use client::{python, script};
 pub use process::{Finished, Service, runledger};
 pub use site::{Site, eventually};
+pub use slurm::Slurm;

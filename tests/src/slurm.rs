@@ -1,0 +1,74 @@
+//! A real Slurm for tests: the clusters `maxwell` and `solaris` on this machine, with accounting.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::real_part::{RealPart, is_installed};
+
+const SCRIPT: &str = "slurm/slurm.sh";
+
+/// Runs until it is dropped or the test's process ends.
+pub struct Slurm {
+    part: RealPart,
+}
+
+impl Slurm {
+    /// One for this test alone, which may then kill its daemons; None, and the test is written down as skipped, where
+    /// Slurm is not installed.
+    ///
+    /// # Panics
+    /// It does not start; or it is not installed, and `CI=true`.
+    pub fn start() -> Option<Self> {
+        is_installed(SCRIPT).then(|| Self {
+            part: RealPart::start(SCRIPT, &[]),
+        })
+    }
+
+    /// The one that all tests of a test program share; None as with [`Self::start`].
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Slurm> = OnceLock::new();
+        is_installed(SCRIPT).then(|| {
+            SHARED.get_or_init(|| Self {
+                part: RealPart::start(SCRIPT, &[]),
+            })
+        })
+    }
+
+    /// Its folder, with `log/` and a `.conf` file for each cluster.
+    pub fn dir(&self) -> &Path {
+        self.part.dir()
+    }
+
+    /// What the environment of `sbatch` and of programs that call it needs.
+    pub fn environment(&self) -> [(&'static str, OsString); 1] {
+        [("SLURM_CONF", self.dir().join("maxwell.conf").into())]
+    }
+
+    /// One of Slurm's own commands.
+    pub fn command(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).envs(self.environment());
+        command
+    }
+
+    /// Ends a daemon as a crash would: `slurmctld-maxwell`, `slurmd-solaris`, `slurmdbd`, `mariadb`, `munged`.
+    ///
+    /// # Panics
+    /// There is none of that name.
+    pub fn kill(&self, daemon: &str) {
+        self.part.do_now(&["kill", daemon]);
+    }
+
+    /// Starts those daemons again that have ended, as they were.
+    ///
+    /// # Panics
+    /// They do not start.
+    pub fn start_again(&self) {
+        self.part.do_now(&["start"]);
+    }
+}
