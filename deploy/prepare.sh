@@ -7,12 +7,10 @@ TEST_REQUIREMENTS=$ROOT/tests/python/requirements.txt
 CMAKE_REQUIREMENTS=$ROOT/deploy/cmake-requirements.txt
 CMAKE_NEEDED=3.26 # by the HDF5 that is built in
 
-say() { printf 'x: %s\n' "$*" >&2; }
-
-fail() { # EXIT_STATUS MESSAGE
-    say "error: $2"
-    exit "$1"
-}
+# shellcheck source=deploy/saying.sh
+source "$ROOT/deploy/saying.sh"
+# shellcheck source=deploy/build_folder.sh
+source "$ROOT/deploy/build_folder.sh"
 
 at_least() { # VERSION WANTED
     printf '%s\n' "$2" "$1" | sort --version-sort --check=quiet
@@ -20,22 +18,7 @@ at_least() { # VERSION WANTED
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-writable() { mkdir -p "$1" 2>/dev/null && [ -w "$1" ]; }
-
 # --- folders ---------------------------------------------------------------------------
-
-build_folder() {
-    local cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
-    if [ -n "${RUNLEDGER_BUILD:-}" ]; then
-        writable "$RUNLEDGER_BUILD" || fail 1 "cannot write to RUNLEDGER_BUILD=$RUNLEDGER_BUILD"
-        realpath "$RUNLEDGER_BUILD"
-    elif [ -n "$cache" ] && writable "$cache/runledger"; then
-        realpath "$cache/runledger"
-    else
-        writable "$ROOT/build" || fail 1 "no writable build folder; set RUNLEDGER_BUILD to one"
-        echo "$ROOT/build"
-    fi
-}
 
 # A home folder may be missing or read-only where tests run unattended.
 set_folders() {

@@ -2,16 +2,8 @@
 # and stops them and nothing else. Sourced by the scripts that start real parts on one machine; they set DIR.
 # shellcheck shell=bash
 
-PART=$(basename "$0" .sh)
 # Where Debian has daemons, which is not on everybody's PATH.
 export PATH=$PATH:/usr/sbin:/sbin
-
-say() { printf '%s: %s\n' "$PART" "$*" >&2; }
-
-fail() { # EXIT_STATUS MESSAGE
-    say "error: $2"
-    exit "$1"
-}
 
 need() { # DEBIAN_PACKAGE PROGRAM...
     local package=$1 program

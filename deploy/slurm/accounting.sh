@@ -13,9 +13,9 @@ start_mariadb() {
         touch "$DIR/mariadb/complete"
     fi
     launch mariadb mariadbd "${options[@]}" --user="$(id -un)" --skip-networking \
-        --socket="$DIR/mariadb.socket" --pid-file="$DIR/mariadb.pid" \
+        --socket="$DIR/mariadb/socket" --pid-file="$DIR/mariadb.pid" \
         --innodb-flush-log-at-trx-commit=0
-    await mariadb mariadb-admin --no-defaults --user=root --socket="$DIR/mariadb.socket" ping
+    await mariadb mariadb-admin --no-defaults --user=root --socket="$DIR/mariadb/socket" ping
 }
 
 write_slurmdbd_conf() {
@@ -43,7 +43,7 @@ slurmdbd_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$(slurmdbd_port)"); }
 # It looks for its configuration beside SLURM_CONF, and for MariaDB's socket in the environment.
 start_slurmdbd() {
     write_slurmdbd_conf
-    launch slurmdbd env SLURM_CONF="$DIR/slurm.conf" MYSQL_UNIX_PORT="$DIR/mariadb.socket" slurmdbd -D
+    launch slurmdbd env SLURM_CONF="$DIR/slurm.conf" MYSQL_UNIX_PORT="$DIR/mariadb/socket" slurmdbd -D
     await slurmdbd slurmdbd_answers
 }
 

@@ -3,6 +3,8 @@
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=deploy/saying.sh
+source "$HERE/../saying.sh"
 # shellcheck source=deploy/processes.sh
 source "$HERE/../processes.sh"
 # shellcheck source=deploy/slurm/accounting.sh

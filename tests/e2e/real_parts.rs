@@ -2,8 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use runledger_tests::{Finished, Slurm, eventually};
+use runledger_listener::kafka::{
+    Consumer, ConsumerSettings, Producer, ProducerSettings, Properties, Start,
+};
+use runledger_listener::message::Message;
+use runledger_tests::{Finished, Kafka, Slurm, eventually};
 
 fn said(command: &mut Command) -> String {
     Finished::of(command).succeeded().stdout
@@ -34,6 +39,44 @@ fn a_controller_that_was_killed_can_be_started_again() {
     assert!(!answers());
     slurm.start_again();
     assert!(answers());
+}
+
+#[test]
+fn a_broker_that_was_killed_comes_back_at_its_address_with_what_it_had_taken() {
+    let Some(kafka) = Kafka::start(&["runs:2"]) else {
+        return;
+    };
+    let send = |text: &str| {
+        let producer = Producer::new(&ProducerSettings::to(&kafka.address)).expect("a producer");
+        producer.send(1, "runs", text.as_bytes()).expect("sent");
+        let left = producer.flush(Duration::from_secs(60));
+        assert!(left.is_empty(), "the broker did not take it");
+    };
+    send("before");
+    kafka.kill();
+    kafka.start_again();
+    send("after");
+    let consumer = Consumer::new(ConsumerSettings {
+        brokers: kafka.address.clone(),
+        topics: vec!["runs".into()],
+        group_id: "onlooker".into(),
+        start: Start::Earliest,
+        properties: Properties::new(),
+    });
+    let consumer = consumer.expect("a consumer");
+    let heard = std::cell::RefCell::new(Vec::new());
+    eventually(
+        "both messages arrive",
+        || format!("{:?}", heard.borrow()),
+        || {
+            let more = consumer.poll(Duration::from_millis(100), 10);
+            let text = |message: &Message| String::from_utf8_lossy(&message.payload).into_owned();
+            let mut heard = heard.borrow_mut();
+            heard.extend(more.expect("messages").iter().map(text));
+            heard.sort();
+            *heard == ["after", "before"]
+        },
+    );
 }
 
 /// Processes whose command line names the folder.

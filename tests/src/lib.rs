@@ -1,12 +1,14 @@
 //! What the end-to-end tests share: a site in a temporary folder, and the real programs at work in it.
 
 mod client;
+mod kafka;
 mod process;
 mod real_part;
 mod site;
 mod slurm;
 
 pub use client::{python, script};
+pub use kafka::Kafka;
 pub use process::{Finished, Service, runledger};
 pub use site::{Site, eventually};
 pub use slurm::Slurm;

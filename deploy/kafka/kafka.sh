@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# A real Kafka of one node, in a folder of its own, for tests and for trying things out.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(realpath "$HERE/../..")
+# shellcheck source=deploy/saying.sh
+source "$ROOT/deploy/saying.sh"
+# shellcheck source=deploy/build_folder.sh
+source "$ROOT/deploy/build_folder.sh"
+# shellcheck source=deploy/processes.sh
+source "$ROOT/deploy/processes.sh"
+
+usage() {
+    cat <<'HELP'
+usage: kafka.sh fetch
+       kafka.sh start DIR [TOPIC[:PARTITIONS]...]
+       kafka.sh stop DIR
+       kafka.sh topic DIR TOPIC[:PARTITIONS]...
+       kafka.sh send DIR TOPIC
+       kafka.sh show DIR TOPIC
+       kafka.sh run DIR [TOPIC[:PARTITIONS]...]
+       kafka.sh kill DIR
+       kafka.sh check
+
+Starts a broker of Apache Kafka (KRaft mode) with all files in DIR, listening on free ports of 127.0.0.1
+only; its address is in DIR/address. `start` again takes the same ports. `fetch` gets its jars once, with
+Maven, into the build folder; `start` does so if need be. `topic` makes topics, also others than at the start;
+topics that are used before they are made have one partition.
+
+  echo '{"proposal": 1234, …}' | kafka.sh send DIR TOPIC      sends each line as a message
+  kafka.sh show DIR TOPIC                                     prints all messages, until Ctrl-C
+
+For tests: `run` takes a new folder, and stops the broker and removes the folder as soon as its standard
+input is closed; `kill` ends the broker as a crash would; `check` says what is not installed.
+HELP
+}
+
+# --- the jars --------------------------------------------------------------------------
+
+jars() { echo "$(build_folder)/kafka/$(sha256sum "$HERE/pom.xml" | cut -c1-12)"; }
+
+# Another folder as soon as the list changes; complete, or not there.
+fetch() {
+    local folder new
+    folder=$(jars)
+    [ ! -e "$folder" ] || return 0
+    need maven mvn
+    say "fetching the jars of Apache Kafka into $folder"
+    new=$folder.new.$$
+    mvn --quiet --batch-mode --file "$HERE/pom.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime "-DoutputDirectory=$new" ||
+        fail 1 "Maven could not fetch the jars of Apache Kafka"
+    mv --no-target-directory "$new" "$folder" 2>/dev/null || rm -rf "$new"
+}
+
+check() {
+    need openjdk-17-jre-headless java
+    [ -e "$(jars)" ] || need maven mvn
+}
+
+# Starting fast is worth more here than running fast.
+java_command() { # CLASS ARGUMENTS...
+    JAVA=(java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+        "-Dlog4j.configuration=file:$HERE/log4j.properties" -cp "$(jars)/*" "$@")
+}
+
+java_now() { # CLASS ARGUMENTS...
+    java_command "$@"
+    "${JAVA[@]}"
+}
+
+# --- the broker ------------------------------------------------------------------------
+
+# Small buffers and few files. A broker that was killed is let in again after a short time. Groups do not wait
+# for more members, and may ask for short session timeouts.
+write_properties() { # PORT CONTROLLER_PORT
+    cat >"$DIR/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$2
+listeners=CLIENTS://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENTS
+controller.listener.names=CONTROLLER
+log.dirs=$DIR/data
+log.cleaner.dedupe.buffer.size=2097152
+metadata.max.idle.interval.ms=10000
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+PROPERTIES
+}
+
+format() {
+    local port id
+    port=$(free_port)
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)
+    write_properties "$port" "$(free_port)"
+    java_now kafka.tools.StorageTool format --ignore-formatted -t "$id" -c "$DIR/server.properties" \
+        >"$DIR/log/format.log" 2>&1 || fail 1 "the broker's folder cannot be made; see $DIR/log/format.log"
+    echo "127.0.0.1:$port" >"$DIR/address"
+}
+
+address() { cat "$DIR/address" 2>/dev/null || fail 1 "no broker was started in $DIR"; }
+
+answers() {
+    local at
+    at=$(address)
+    (exec 3<>"/dev/tcp/${at%:*}/${at#*:}")
+}
+
+start_all() { # TOPIC[:PARTITIONS]...
+    check
+    fetch
+    [ -e "$DIR/address" ] || format
+    if ! running kafka; then
+        java_command kafka.Kafka "$DIR/server.properties"
+        launch kafka "${JAVA[@]}"
+    fi
+    await kafka answers
+    make_topics "$@"
+}
+
+stop_all() { stop_processes 20 kafka; }
+
+# --- topics ----------------------------------------------------------------------------
+
+make_topics() { # TOPIC[:PARTITIONS]...
+    local topic partitions
+    for topic; do
+        partitions=${topic#"${topic%%:*}"}
+        partitions=${partitions#:}
+        java_now org.apache.kafka.tools.TopicCommand --bootstrap-server "$(address)" --create --if-not-exists \
+            --topic "${topic%%:*}" --partitions "${partitions:-1}" >>"$DIR/log/topics.log" 2>&1 ||
+            fail 1 "the topic ${topic%%:*} cannot be made; see $DIR/log/topics.log"
+    done
+}
+
+send() { # TOPIC
+    java_now kafka.tools.ConsoleProducer --bootstrap-server "$(address)" --topic "$1"
+}
+
+show() { # TOPIC
+    java_now org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$(address)" --topic "$1" --from-beginning
+}
+
+command=${1:-help}
+case $command in
+    start | stop | run | kill) needed=2 ;;
+    topic | send | show) needed=3 ;;
+    *) needed=0 ;;
+esac
+[ $# -ge $needed ] || { usage >&2; fail 2 "$command needs more arguments"; }
+case $command in
+    fetch) fetch ;;
+    check) check ;;
+    start)
+        enter "$2"
+        with_folder start_all "${@:3}"
+        say "runs at $(address)"
+        ;;
+    run) run_while_wanted "$2" start_all "${@:3}" ;;
+    stop | kill | topic | send | show)
+        [ -d "$2" ] || fail 1 "there is no folder $2"
+        enter "$2"
+        case $command in
+            stop) with_folder stop_all ;;
+            kill) with_folder kill_process kafka ;;
+            topic) make_topics "${@:3}" ;;
+            *) "$command" "$3" ;;
+        esac
+        ;;
+    help | --help | -h) usage ;;
+    *) usage >&2; fail 2 "there is no command $command" ;;
+esac
