@@ -73,7 +73,7 @@ pub(crate) enum Command {
 
     /// Run the listener: wait for runs and start a job for each
     #[command(
-        after_help = "Examples:\n  runledger listen /path/to/listener-folder\n  runledger listen --test      (type `PROPOSAL RUN raw|proc` by hand)"
+        after_help = "Examples:\n  runledger listen /path/to/listener-folder\n  runledger listen --daemonize /path/to/listener-folder\n  runledger listen --test      (type `PROPOSAL RUN raw|proc` by hand)"
     )]
     Listen(Listen),
 
@@ -211,6 +211,9 @@ pub(crate) struct Listen {
     /// Take `PROPOSAL RUN raw|proc` lines from the terminal instead of Kafka
     #[arg(long)]
     pub(crate) test: bool,
+    /// Run it under supervisord, which starts it again when it ends; writes supervisord.conf into DIR
+    #[arg(long, conflicts_with = "test")]
+    pub(crate) daemonize: bool,
 }
 
 /// Which part of a run's data.

@@ -6,9 +6,11 @@ mod process;
 mod real_part;
 mod site;
 mod slurm;
+mod supervised;
 
 pub use client::{python, script};
 pub use kafka::Kafka;
 pub use process::{Finished, Service, runledger};
 pub use site::{Site, eventually};
 pub use slurm::Slurm;
+pub use supervised::Supervised;

@@ -3,6 +3,7 @@
 mod combiner;
 mod completions;
 mod config_check;
+mod daemonize;
 mod database;
 mod demo;
 mod extract;
@@ -142,6 +143,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::NewId { db_dir } => database::new_id(&db_dir),
         Command::ReadContext => read_context::run(&here, &site),
         Command::Listener(what) => listener::run(&here, what, &site),
+        Command::Listen(listen) if listen.daemonize => daemonize::run(&dir, &site),
         Command::Listen(listen) => listen::run(&dir, listen.test, loudness, &site),
         Command::Extract(extract) => extract::run(&here, extract, &site),
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
