@@ -71,9 +71,13 @@ install_packages() {
     elif [ "$(id -u)" -ne 0 ]; then
         fail 1 "this machine lacks: ${packages[*]}; please run: sudo apt-get install ${packages[*]}"
     fi
-    say "installing Debian packages: ${packages[*]}"
+    apt_install "${packages[@]}"
+}
+
+apt_install() { # PACKAGE...
+    say "installing Debian packages: $*"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
 check_rust() {
