@@ -60,6 +60,8 @@ partitions() { # NAME[,NAME...] NODE
 
 start_cluster() { # CLUSTER PARTITIONS
     write_slurm_conf "$1" "$2"
+    # This plugin asks for no mounted cgroups as long as nothing uses them.
+    echo CgroupPlugin=cgroup/v1 >"$DIR/cgroup.conf"
     mkdir -p "$DIR/$1/state" "$DIR/$1/spool"
     running "slurmctld-$1" || launch "slurmctld-$1" env SLURM_CONF="$DIR/$1.conf" slurmctld -D
     # The mark finds the jobs that are left when everything is stopped.
@@ -68,9 +70,14 @@ start_cluster() { # CLUSTER PARTITIONS
 }
 
 # Ready for jobs, also for commands that name the cluster.
-is_idle() { # CLUSTER
-    SLURM_CONF="$DIR/$1.conf" sinfo --noheader --clusters="$1" --format=%t | grep -Eqx 'idle|mix|alloc'
+await_cluster() { # CLUSTER
+    await "slurmctld-$1" node_states "$1"
+    await "slurmd-$1" is_idle "$1"
 }
+
+node_states() { SLURM_CONF="$DIR/$1.conf" sinfo --noheader --clusters="$1" --format=%t; } # CLUSTER
+
+is_idle() { node_states "$1" | grep -Eqx 'idle|mix|alloc'; } # CLUSTER
 
 # Jobs outlive the slurmd which started them: each has a slurmstepd, which has the environment of its slurmd.
 end_jobs() { # CLUSTER...

@@ -83,7 +83,7 @@ start_all() { # CLUSTER:PARTITIONS...
         start_cluster "${cluster%%:*}" "${cluster#*:}"
     done
     for cluster in "${CLUSTERS[@]}"; do
-        await "slurmctld-${cluster%%:*}" is_idle "${cluster%%:*}"
+        await_cluster "${cluster%%:*}"
     done
     write_env
 }

@@ -25,21 +25,29 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Whether what the script starts is installed. If not, the running test is written down as skipped, so that
-/// `./x test` names it at its end.
+/// Whether what the script starts is installed; if not, as [`needs`].
+pub(crate) fn is_installed(name: &str) -> bool {
+    let check = Finished::of(Command::new(script(name)).arg("check"));
+    check.code == Some(0) || missing(check.stderr.trim())
+}
+
+/// Whether a program is installed. If not, the running test is written down as skipped, so that `./x test` names it at
+/// its end.
 ///
 /// # Panics
 /// It is not, on a machine of continuous integration (`CI=true`).
-pub(crate) fn is_installed(name: &str) -> bool {
-    let check = Finished::of(Command::new(script(name)).arg("check"));
-    if check.code == Some(0) {
-        return true;
-    }
-    let why = check.stderr.trim();
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "nothing may be missing here: {why}"
-    );
+pub fn needs(program: &str, debian_package: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    found
+        || missing(&format!(
+            "there is no {program} (Debian's package {debian_package})"
+        ))
+}
+
+fn missing(why: &str) -> bool {
+    let may = std::env::var("CI").as_deref() != Ok("true");
+    assert!(may, "nothing may be missing here: {why}");
     skip(why);
     false
 }
