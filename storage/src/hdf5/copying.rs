@@ -25,9 +25,10 @@ const REFERENCES: [&str; 2] = ["DIMENSION_LIST", "REFERENCE_LIST"];
 /// Numbers of dimensions, which are unique in a file.
 const NUMBERS: [&str; 2] = ["_Netcdf4Dimid", "_Netcdf4Coordinates"];
 
-/// A new file that takes objects from others.
+/// A new root group that takes objects from other files.
 pub(crate) struct Composer {
     file: File,
+    root: Group,
     next_dimension: i32,
 }
 
@@ -35,33 +36,56 @@ impl Composer {
     /// A new, empty file.
     pub(crate) fn create(path: &Path) -> Outcome<Self> {
         let file = super::create(path)?;
-        Ok(Self {
-            file,
-            next_dimension: 0,
-        })
+        let root = file.as_group().map_err(words)?;
+        Ok(Self::of(file, root, 0))
     }
 
-    /// The file.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+    /// A group of a file, whose dimensions' numbers go on from `next_dimension`.
+    pub(super) fn of(file: File, root: Group, next_dimension: i32) -> Self {
+        Self {
+            file,
+            root,
+            next_dimension,
+        }
+    }
+
+    /// The group.
+    pub(crate) fn root(&self) -> &Group {
+        &self.root
+    }
+
+    /// The next free number of a NetCDF dimension.
+    pub(crate) fn next_dimension(&self) -> i32 {
+        self.next_dimension
+    }
+
+    /// How many bytes the file has by now.
+    pub(crate) fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    /// Hands everything to the operating system, and closes the file.
+    pub(crate) fn close(self) -> Outcome {
+        drop(self.root);
+        self.file
+            .flush()
+            .and_then(|()| self.file.close())
+            .map_err(words)
     }
 
     /// Takes the attributes of the other file's root.
     pub(crate) fn take_attributes(&self, from: &File) -> Outcome {
-        copy_attributes(from, &self.file, 0)
+        copy_attributes(from, &self.root, 0)
     }
 
     /// Takes the object at `path`, with all that is in it, to the same path.
     pub(crate) fn take(&mut self, from: &File, path: &str) -> Outcome {
-        let parent = match path.rsplit_once('/') {
-            Some((above, _)) => self
-                .file
-                .group(above)
-                .or_else(|_| self.file.create_group(above))
-                .map_err(words)?,
-            None => self.file.as_group().map_err(words)?,
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let parent = match above {
+            "" => self.root.clone(),
+            above => self.root.group(above).map_err(words)?,
         };
-        self.take_object(from, &parent, path, path.rsplit('/').next().unwrap_or(path))
+        self.take_object(from, &parent, path, name)
     }
 
     fn take_object(&mut self, from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
@@ -173,7 +197,7 @@ pub(super) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
 }
 
 /// A soft or external link as it is, whether or not there is something where it points to.
-fn copy_link(from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
+pub(super) fn copy_link(from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
     let (old, new) = (c_string(path)?, c_string(name)?);
     let place = H5P_DEFAULT;
     call!(

@@ -4,28 +4,46 @@
 // The bindings' safe part cannot write types that are known only at run time (NumPy's), nor dimension scales.
 #![allow(unsafe_code)]
 
+use std::ffi::c_int;
 use std::path::Path;
 
+use hdf5_metno::plist::file_access::LibraryVersion;
 use hdf5_metno::{File, FileBuilder};
+use hdf5_metno_sys::h5f::{H5F_LIBVER_LATEST, H5F_libver_t};
+use hdf5_metno_sys::h5i::hid_t;
 
+use handle::call;
+
+mod appending;
 mod attributes;
 mod compressed;
 mod copying;
 mod dataset;
+mod disk;
+mod driver;
 mod enclosed;
 mod handle;
 mod netcdf;
 mod npy;
+mod overlay;
 mod reading;
 mod slabs;
+mod superblock;
+mod taking_stock;
 mod types;
 
+pub(crate) use appending::{Addition, Closed};
 pub(crate) use attributes::{set_array, set_bool, set_f64, set_text};
 pub(crate) use copying::Composer;
 pub(crate) use dataset::{write_array, write_bytes, write_text, write_texts};
+pub(crate) use disk::Disk;
+#[cfg(test)]
+pub(crate) use disk::Effect;
 pub(crate) use enclosed::own_dataset;
 pub(crate) use netcdf::write_netcdf;
 pub(crate) use reading::{Attribute, Content, attributes, content};
+pub(crate) use superblock::Superblock;
+pub(crate) use taking_stock::{Stock, take_stock};
 
 /// What a function of this module gives: the failure in the library's words.
 pub(crate) type Outcome<T = ()> = std::result::Result<T, String>;
@@ -41,13 +59,47 @@ pub(crate) const OBJTYPE: &str = "_damnit_objtype";
 pub(crate) fn create(path: &Path) -> Outcome<File> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
-        _ => unlocked().create_excl(path).map_err(words),
+        _ => {
+            let file = oldest().create_excl(path).map_err(words)?;
+            use_groups_of_1_8(file.id())?;
+            Ok(file)
+        }
     }
+}
+
+/// With the oldest kind of superblock: the one in which single numbers can be exchanged.
+fn oldest() -> FileBuilder {
+    let mut options = unlocked();
+    options.with_fapl(|access| {
+        access.libver_bounds(LibraryVersion::Earliest, LibraryVersion::latest())
+    });
+    options
+}
+
+/// What is made from here on may have long attributes, which the oldest kind of object cannot hold.
+fn use_groups_of_1_8(file: hid_t) -> Outcome {
+    let (low, high) = (H5F_libver_t::H5F_LIBVER_V18, H5F_LIBVER_LATEST);
+    call!("library versions", H5Fset_libver_bounds(file, low, high)).map(drop)
+}
+
+unsafe extern "C" {
+    /// Which the bindings lack.
+    fn H5Fset_libver_bounds(file: hid_t, low: H5F_libver_t, high: H5F_libver_t) -> c_int;
 }
 
 /// Opens such a file again for writing.
 pub(crate) fn reopen(path: &Path) -> Outcome<File> {
     unlocked().open_rw(path).map_err(words)
+}
+
+/// Opens a file whose content is exchanged in place, for reading.
+///
+/// Through the library's second driver: with its first one, a handle of this process to the same file, if there is one,
+/// would lend what it knows of the content, which may be an old one.
+pub(crate) fn open_apart(path: &Path) -> Outcome<File> {
+    let mut options = File::with_options();
+    options.with_fapl(|access| access.stdio());
+    options.open(path).map_err(words)
 }
 
 fn unlocked() -> FileBuilder {

@@ -202,7 +202,8 @@ pub(super) fn attach(group: &Group, uses: &Uses) -> Outcome {
     Ok(())
 }
 
-fn reference(group: &Group, name: &str) -> Outcome<hobj_ref_t> {
+/// What means an object: its place in the file.
+pub(super) fn reference(group: &Group, name: &str) -> Outcome<hobj_ref_t> {
     let mut made: hobj_ref_t = 0;
     let name = c_string(name)?;
     let object = H5R_type_t::H5R_OBJECT1;
