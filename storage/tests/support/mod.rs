@@ -1,6 +1,8 @@
 //! What several tests of the database need.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod results;
+
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,123 @@
+//! Run files that are added to again and again have what files have that are composed at once.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use runledger_context::value::Outcome;
+use runledger_storage::fragment::ready_fragments;
+use runledger_storage::run_file;
+
+use support::results::{RUN, any, fragment, merge_all, numbers};
+
+/// Numbers that are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// How many merges, and the seed of what is merged: `RUNLEDGER_TEST_MERGES="1000 SEED"`.
+fn how_many() -> (usize, u64) {
+    let given = std::env::var("RUNLEDGER_TEST_MERGES").unwrap_or("25 1".into());
+    let mut words = given.split(' ').map(|word| word.parse::<u64>().unwrap());
+    let count = words.next().unwrap();
+    (count as usize, words.next().unwrap_or(count))
+}
+
+/// A database, one with all of its fragments, and a folder for copies of what their run files were.
+struct Folders {
+    merged: tempfile::TempDir,
+    all: tempfile::TempDir,
+    seen: tempfile::TempDir,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let [merged, all, seen] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        fs::create_dir(all.path().join("extracted_data")).unwrap();
+        Self { merged, all, seen }
+    }
+
+    /// A fragment that is merged at once, and one for later.
+    fn write(&self, token: &str, outcomes: &[(String, Outcome)]) {
+        let path = fragment(self.merged.path(), token, outcomes);
+        let place = self.all.path().join("extracted_data");
+        let copy = place.join(path.file_name().unwrap());
+        fs::copy(&path, &copy).unwrap();
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        let file = fs::File::options().write(true).open(&copy).unwrap();
+        file.set_modified(written).unwrap();
+    }
+
+    /// Merges what is new; composes all there has been; keeps both.
+    fn merge(&self, number: usize) {
+        merge_all(self.merged.path());
+        let all = ready_fragments(self.all.path(), None).unwrap();
+        run_file::merge(self.all.path(), RUN, &all).unwrap();
+        let keep = |name| self.seen.path().join(format!("{number}.{name}.h5"));
+        fs::copy(self.run_file(), keep("added")).unwrap();
+        fs::rename(run_file::path(self.all.path(), RUN), keep("composed")).unwrap();
+    }
+
+    fn run_file(&self) -> PathBuf {
+        run_file::path(self.merged.path(), RUN)
+    }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    Some(fs::metadata(path).ok()?.ino())
+}
+
+#[test]
+fn a_file_that_is_added_to_has_what_one_has_that_is_composed() {
+    let Some(python) = support::python() else {
+        return;
+    };
+    let folders = Folders::new();
+    let (merges, seed) = how_many();
+    let mut dice = Dice(seed);
+    let mut added = 0;
+    for merge in 0..merges {
+        for part in 0..1 + dice.below(3) {
+            let outcomes = some_outcomes(&mut dice, merge == 0);
+            folders.write(&format!("{merge}-{part}"), &outcomes);
+        }
+        let before = inode(&folders.run_file());
+        folders.merge(merge);
+        added += usize::from(before == inode(&folders.run_file()));
+    }
+    assert!(added > merges / 2, "{added} of {merges} were added");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/merging/check.py");
+    let mut check = Command::new(python);
+    let output = check.arg(script).arg(folders.seen.path()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "once more: RUNLEDGER_TEST_MERGES=\"{merges} {seed}\"\n{errors}"
+    );
+    let compared = String::from_utf8_lossy(&output.stdout);
+    assert!(compared.starts_with(&format!("{merges} ")), "{compared}");
+}
+
+/// A few variables' results of any kind; in the first fragment a big one too, so that there is something to add to.
+fn some_outcomes(dice: &mut Dice, is_first: bool) -> Vec<(String, Outcome)> {
+    let mut outcomes = vec![];
+    if is_first {
+        outcomes.push(("big".to_owned(), numbers(500_000, 1)));
+    }
+    for _ in 0..=dice.below(3) {
+        let (name, kind) = (format!("v{}", dice.below(12)), dice.below(9));
+        outcomes.push((name, any(kind, dice.below(1000))));
+    }
+    outcomes
+}
