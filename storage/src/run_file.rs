@@ -12,6 +12,7 @@ mod lock;
 #[cfg(test)]
 mod replaying;
 mod source;
+mod switching;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
     if !is_new && let Some(mut ready) = added(&sources) {
         return ready
             .switch()
-            .map_err(|reason| Error::results(&place, reason));
+            .map_err(|error| Error::results(&place, error.to_string()));
     }
     let draft =
         results_dir::path(database_dir).join(format!(".{}.composing", results_dir::stem(run)));

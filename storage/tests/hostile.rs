@@ -88,3 +88,31 @@ fn links_in_the_folder_of_results_are_not_followed() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
+
+#[test]
+fn a_runs_file_that_is_another_files_name_is_replaced_and_the_other_stays() {
+    for is_symbolic in [true, false] {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let precious = elsewhere.path().join("precious.h5");
+        let file = File::create(&precious).unwrap();
+        let numbers = vec![1.0; 600_000];
+        let made = file.new_dataset_builder().with_data(&numbers);
+        drop(made.create("big/data").unwrap());
+        drop(made);
+        file.close().unwrap();
+        let before = std::fs::read(&precious).unwrap();
+        fragment(folder.path(), |file| {
+            file.new_dataset::<u8>().create(".reduced/x").unwrap();
+        });
+        let place = run_file::path(folder.path(), RUN);
+        match is_symbolic {
+            true => symlink(&precious, &place).unwrap(),
+            false => std::fs::hard_link(&precious, &place).unwrap(),
+        }
+        let fragments = ready_fragments(folder.path(), Some(RUN)).unwrap();
+        run_file::merge(folder.path(), RUN, &fragments).unwrap();
+        assert_eq!(std::fs::read(&precious).unwrap(), before);
+        assert!(place.symlink_metadata().unwrap().is_file());
+        assert!(File::open(&place).unwrap().link_exists(".reduced/x"));
+    }
+}

@@ -113,7 +113,7 @@ fn a_file_that_is_added_to_has_what_one_has_that_is_composed() {
 fn some_outcomes(dice: &mut Dice, is_first: bool) -> Vec<(String, Outcome)> {
     let mut outcomes = vec![];
     if is_first {
-        outcomes.push(("big".to_owned(), numbers(500_000, 1)));
+        outcomes.push(("big".to_owned(), numbers(600_000, 1)));
     }
     for _ in 0..=dice.below(3) {
         let (name, kind) = (format!("v{}", dice.below(12)), dice.below(9));

@@ -20,25 +20,21 @@ use super::driver::{self, Shared};
 use super::handle::{Handle, c_string, call};
 use super::netcdf::reference;
 use super::overlay::Overlay;
-use super::superblock::{Superblock, refused};
 use super::{Outcome, words};
 
 /// New content of a file, while it is made.
 pub(crate) struct Addition {
     overlay: Shared,
-    superblock: Superblock,
     /// The root as it is now.
     old: Group,
     /// The root that will take its place.
     pub(crate) composer: Composer,
 }
 
-/// New content of a file that is written.
-pub(crate) struct Closed {
+/// New content of a file that is written; the file's superblock says nothing of it.
+pub(crate) struct Written {
     /// The file.
     pub(crate) disk: Disk,
-    /// Its superblock, which says nothing of the new content yet.
-    pub(crate) superblock: Superblock,
     /// Where the new root group is.
     pub(crate) root: u64,
     /// Where the new content ends.
@@ -46,21 +42,16 @@ pub(crate) struct Closed {
 }
 
 impl Addition {
-    /// Begins new content of the file on `disk`, which `path` names. Numbers of dimensions go on from `next_dimension`.
-    pub(crate) fn begin(
-        path: &Path,
-        disk: Disk,
-        superblock: Superblock,
-        next_dimension: i32,
-    ) -> Outcome<Self> {
-        let overlay = Overlay::new(disk, superblock.end()).map_err(refused)?;
+    /// Begins new content of the file on `disk`, which `path` names and whose content ends at `end`. Numbers of dimensions
+    /// go on from `next_dimension`.
+    pub(crate) fn begin(path: &Path, disk: Disk, end: u64, next_dimension: i32) -> Outcome<Self> {
+        let overlay = Overlay::new(disk, end).map_err(|error| error.to_string())?;
         let overlay = Arc::new(Mutex::new(overlay));
         let file = open(path, &overlay)?;
         let old = file.as_group().map_err(words)?;
         let root = new_root(&file)?;
         Ok(Self {
             overlay,
-            superblock,
             old,
             composer: Composer::of(file, root, next_dimension),
         })
@@ -88,7 +79,7 @@ impl Addition {
     }
 
     /// Writes all of it.
-    pub(crate) fn close(self) -> Outcome<Closed> {
+    pub(crate) fn close(self) -> Outcome<Written> {
         let root = reference(self.composer.root(), ".")?;
         drop(self.old);
         self.composer.close()?;
@@ -96,9 +87,8 @@ impl Addition {
         let overlay = overlay.into_inner().unwrap_or_else(PoisonError::into_inner);
         match overlay.trouble {
             Some(why) => Err(why),
-            None => Ok(Closed {
+            None => Ok(Written {
                 disk: overlay.disk,
-                superblock: self.superblock,
                 root,
                 end: overlay.end,
             }),

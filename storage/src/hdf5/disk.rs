@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
 
 /// A file that is changed in place.
@@ -51,6 +52,11 @@ impl Disk {
         Ok((here.dev(), here.ino()) == (there.dev(), there.ino()))
     }
 
+    /// How many bytes it has.
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        self.file.metadata().map(|about| about.len())
+    }
+
     /// Fills `bytes` from `at` on; what is behind the end of the file is 0.
     pub(crate) fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
@@ -74,6 +80,17 @@ impl Disk {
             bytes: bytes.to_vec(),
         });
         self.file.write_all_at(bytes, at)
+    }
+
+    /// Makes all bytes from `at` on 0, where the file system can; the file stays as long as it is.
+    pub(crate) fn clear(&mut self, at: u64) -> io::Result<()> {
+        let (from, length) = (at.cast_signed(), self.length()?.saturating_sub(at));
+        if length > 0 {
+            let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+            // Old bytes where nobody looks are only untidy.
+            let _ = fallocate(&self.file, how, from, length.cast_signed());
+        }
+        Ok(())
     }
 
     /// Cuts or extends it.

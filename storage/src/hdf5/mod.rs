@@ -32,7 +32,7 @@ mod superblock;
 mod taking_stock;
 mod types;
 
-pub(crate) use appending::{Addition, Closed};
+pub(crate) use appending::Addition;
 pub(crate) use attributes::{set_array, set_bool, set_f64, set_text};
 pub(crate) use copying::Composer;
 pub(crate) use dataset::{write_array, write_bytes, write_text, write_texts};

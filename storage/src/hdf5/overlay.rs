@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::disk::Disk;
+use super::superblock::END;
 
 const PAGE: usize = 4096;
 
@@ -34,17 +35,20 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
-    /// Of a file whose content ends at `begin`; what a killed process left behind that goes.
+    /// Of a file whose content ends at `begin`: there it ends for the library, too. What a killed process left behind
+    /// that is cleared away.
     pub(super) fn new(mut disk: Disk, begin: u64) -> io::Result<Self> {
-        disk.set_length(begin)?;
-        Ok(Self {
+        disk.clear(begin)?;
+        let mut made = Self {
             disk,
             begin,
             end: begin,
             length: begin,
             pages: BTreeMap::new(),
             trouble: None,
-        })
+        };
+        made.change(Kind::Header, END as u64, &begin.to_le_bytes())?;
+        Ok(made)
     }
 
     pub(super) fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {

@@ -5,22 +5,23 @@
 
 use std::io;
 
-use super::Outcome;
 use super::disk::Disk;
 
-/// The library's mark, then the version; all that follows is as the library has it unless it is told otherwise.
+/// The library's mark, then the version.
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n\0";
 const LENGTH: usize = 96;
 const SIZES: usize = 13;
 const BASE: usize = 24;
 const FREE_SPACE: usize = 32;
-const END: usize = 40;
+pub(super) const END: usize = 40;
 const DRIVER: usize = 48;
 const ROOT: usize = 64;
-/// What of the root group is repeated in the superblock: 0 for nothing.
+/// Whether what follows repeats something of the root group: 0 for no.
 const ROOT_CACHE: usize = 72;
+/// Two numbers that mean nothing to the library then, and that it sets to 0 when it writes the superblock.
+const NOTES: [usize; 2] = [80, 88];
 
-/// The superblock of a file whose content can be exchanged by changing numbers in it, one by one.
+/// The superblock of a file whose content can be exchanged by changing one number in it.
 pub(crate) struct Superblock {
     bytes: [u8; LENGTH],
 }
@@ -42,12 +43,24 @@ impl Superblock {
             && [FREE_SPACE, DRIVER].map(|at| self.number(at)) == [u64::MAX; 2]
     }
 
+    /// Whether the file has this one still.
+    pub(crate) fn is_on(&self, disk: &Disk) -> io::Result<bool> {
+        Ok(Self::of(disk)?.is_some_and(|now| now.bytes == self.bytes))
+    }
+
     fn number(&self, at: usize) -> u64 {
         let bytes = self.bytes[at..].first_chunk();
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 
-    /// Where the file's content ends: what is behind it is nobody's.
+    /// One write, of which no reader sees half.
+    fn set(&mut self, disk: &mut Disk, at: usize, number: u64) -> io::Result<()> {
+        let bytes = number.to_le_bytes();
+        self.bytes[at..at + bytes.len()].copy_from_slice(&bytes);
+        disk.write(at as u64, &bytes)
+    }
+
+    /// Where the file ends for its readers.
     pub(crate) fn end(&self) -> u64 {
         self.number(END)
     }
@@ -57,36 +70,39 @@ impl Superblock {
         self.number(ROOT)
     }
 
-    /// Makes `end` the file's end, for a file that nobody else has open.
-    pub(crate) fn set_end(&self, disk: &mut Disk, end: u64) -> io::Result<()> {
-        disk.write(END as u64, &end.to_le_bytes())
-    }
-
-    /// Makes the group at `root` the file's root, and `end` its end. All that is behind the old end has to be
-    /// written and to last by now.
-    ///
-    /// Each write is of one number, which no reader sees half of, and leaves a file that is whole: the old content
-    /// until the last one, the new content from it on. The last one waits until the others last, so that who
-    /// read the old end just before them has read the root as well.
-    pub(crate) fn switch(&self, disk: &mut Disk, root: u64, end: u64) -> Outcome {
-        let same = Self::of(disk)
-            .map_err(refused)?
-            .is_some_and(|now| now.bytes == self.bytes);
-        if !same {
-            return Err("another program changed the file while results were added to it".into());
+    /// Our two numbers; another program's are 0, or repeat the root's.
+    pub(crate) fn notes(&self) -> [u64; 2] {
+        match self.repeats_root() {
+            true => [0; 2],
+            false => NOTES.map(|at| self.number(at)),
         }
-        let mut switched = || -> io::Result<()> {
-            disk.write(ROOT_CACHE as u64, &0_u32.to_le_bytes())?;
-            disk.write(END as u64, &end.to_le_bytes())?;
-            disk.make_last()?;
-            disk.write(ROOT as u64, &root.to_le_bytes())?;
-            disk.make_last()
-        };
-        switched().map_err(refused)
     }
-}
 
-/// The system's words.
-pub(super) fn refused(error: io::Error) -> String {
-    error.to_string()
+    fn repeats_root(&self) -> bool {
+        self.bytes[ROOT_CACHE..ROOT_CACHE + 4] != [0; 4]
+    }
+
+    /// Takes away what repeats something of the root: readers find the same in the root.
+    pub(crate) fn stop_repeating(&mut self, disk: &mut Disk) -> io::Result<()> {
+        match self.repeats_root() {
+            // Its upper half is reserved, and 0.
+            true => self.set(disk, ROOT_CACHE, 0),
+            false => Ok(()),
+        }
+    }
+
+    /// Moves the end for readers.
+    pub(crate) fn set_end(&mut self, disk: &mut Disk, end: u64) -> io::Result<()> {
+        self.set(disk, END, end)
+    }
+
+    /// Sets one of our numbers.
+    pub(crate) fn set_note(&mut self, disk: &mut Disk, which: usize, note: u64) -> io::Result<()> {
+        self.set(disk, NOTES[which], note)
+    }
+
+    /// Makes the group at `root` the root: from here on the file has other content.
+    pub(crate) fn set_root(&mut self, disk: &mut Disk, root: u64) -> io::Result<()> {
+        self.set(disk, ROOT, root)
+    }
 }

@@ -1,7 +1,7 @@
-//! What we know of a run's file: behind its objects, where no reader looks.
+//! What we know of a run's file: the last bytes of its content, where no reader looks.
 //!
-//! A text in JSON, its length, and a mark; they are the last bytes before the file's end. Whoever else writes into
-//! the file writes behind them, so that they are not the last any more, and hold no longer.
+//! A text in JSON, its length, its checksum, and a mark. A note in the superblock says where it ends. Who else writes into
+//! the file makes it as long as the superblock says; then the book holds no longer.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,26 +28,24 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// The book of a file, if it has one that is about its content.
-    pub(super) fn of(disk: &Disk, superblock: &Superblock) -> io::Result<Option<Self>> {
-        let Some(place) = superblock.end().checked_sub(FOOT) else {
-            return Ok(None);
-        };
-        let mut foot = [0; FOOT as usize];
-        disk.read(place, &mut foot)?;
-        let length = u64::from_le_bytes(*foot.first_chunk().unwrap_or(&[0; 8]));
-        if foot[12..] != *MARK || length > LONGEST.min(place) {
+    /// The book of a file, and which of the notes says where it ends; None if there is none about the content.
+    pub(super) fn of(disk: &Disk, superblock: &Superblock) -> io::Result<Option<(Self, usize)>> {
+        if disk.length()? <= superblock.end() {
             return Ok(None);
         }
-        let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
-        disk.read(place - length, &mut text)?;
-        let sound = checksum(&text).to_le_bytes() == foot[8..12];
-        Ok(sound
-            .then(|| Self::read(&text, superblock.root()))
-            .flatten())
+        for (note, end) in superblock.notes().into_iter().enumerate() {
+            let text = match end <= superblock.end() {
+                true => text(disk, end)?,
+                false => None,
+            };
+            if let Some(book) = text.and_then(|text| Self::read(&text, superblock.root())) {
+                return Ok(Some((book, note)));
+            }
+        }
+        Ok(None)
     }
 
-    /// `root` tells whether it is about this content: a crash before the switch leaves the book of another.
+    /// `root` tells whether it is about this content: before and after the switch there are the books of both.
     fn read(text: &[u8], root: u64) -> Option<Self> {
         let known: Value = serde_json::from_slice(text).ok()?;
         if known["root"].as_u64()? != root {
@@ -78,6 +76,22 @@ impl Book {
         bytes.extend(MARK);
         bytes
     }
+}
+
+/// The text of the book that ends at `end`, if one does.
+fn text(disk: &Disk, end: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(place) = end.checked_sub(FOOT) else {
+        return Ok(None);
+    };
+    let mut foot = [0; FOOT as usize];
+    disk.read(place, &mut foot)?;
+    let length = u64::from_le_bytes(*foot.first_chunk().unwrap_or(&[0; 8]));
+    if foot[12..] != *MARK || length > LONGEST.min(place) {
+        return Ok(None);
+    }
+    let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
+    disk.read(place - length, &mut text)?;
+    Ok((checksum(&text).to_le_bytes() == foot[8..12]).then_some(text))
 }
 
 fn checksum(text: &[u8]) -> u32 {

@@ -1,11 +1,16 @@
 //! The whole file anew, beside the old one, which it replaces in one rename.
 
+use std::io;
 use std::path::Path;
 
 use super::book::Book;
 use super::filling::{Target, fill};
 use super::source::{Failure, Source};
-use crate::hdf5::{Composer, Disk, Outcome, Superblock};
+use super::switching::Place;
+use crate::hdf5::{Composer, Disk, Superblock};
+
+/// A file of less is always composed anew: it takes no longer, and nothing dead stays in it.
+pub(super) const SMALL: u64 = 4 << 20;
 
 /// Composes a file of what the sources have, oldest first.
 pub(super) fn compose(draft: &Path, sources: &[Source]) -> Result<(), Failure> {
@@ -22,18 +27,23 @@ pub(super) fn compose(draft: &Path, sources: &[Source]) -> Result<(), Failure> {
         next_dimension,
         sizes,
     };
-    add(&book, draft).map_err(at_draft)
+    add(&book, draft).map_err(|error| at_draft(error.to_string()))
 }
 
-fn add(book: &Book, draft: &Path) -> Outcome {
-    let written = || -> std::io::Result<()> {
-        let mut disk = Disk::open(draft)?;
-        if let Some(superblock) = Superblock::of(&disk)? {
-            let (end, book) = (superblock.end(), book.bytes(superblock.root()));
-            disk.write(end, &book)?;
-            superblock.set_end(&mut disk, end + book.len() as u64)?;
-        }
-        Ok(())
+/// Prepares a file that will be added to.
+fn add(book: &Book, draft: &Path) -> io::Result<()> {
+    let mut disk = Disk::open(draft)?;
+    let superblock = Superblock::of(&disk)?;
+    let Some(superblock) = superblock.filter(|found| found.end() >= SMALL) else {
+        return Ok(());
     };
-    written().map_err(|error| error.to_string())
+    let (end, book) = (superblock.end(), book.bytes(superblock.root()));
+    disk.write(end, &book)?;
+    let place = Place {
+        disk,
+        superblock,
+        end: end + book.len() as u64,
+        note: 0,
+    };
+    place.prepare()
 }

@@ -3,6 +3,7 @@
 //! were not yet told to last.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;
 
 use hdf5_metno::types::{TypeDescriptor, VarLenUnicode};
@@ -12,23 +13,24 @@ use runledger_context::value::{
     Array, Cell, Data, Dtype, Failure, Netcdf, NetcdfVariable, Outcome, Summary, Texts, Values,
 };
 
+use super::book::Book;
 use super::source::Source;
 use super::{appending, merge, path};
 use crate::fragment::{FragmentWriter, ready_fragments, remove};
-use crate::hdf5::Effect;
+use crate::hdf5::{Disk, Effect, Superblock};
 
 const RUN: fn() -> RunId = || RunId::new(1234, 7);
 
-fn numbers(count: u16, factor: f64) -> Array {
+fn numbers(count: u32, factor: f64) -> Array {
     let all = (0..count).map(|n| f64::from(n) * factor);
     Array {
         dtype: Dtype::Plain("<f8".into()),
-        shape: vec![count.into()],
+        shape: vec![count as usize],
         bytes: all.flat_map(f64::to_le_bytes).collect::<Vec<u8>>().into(),
     }
 }
 
-fn labelled(count: u16, factor: f64) -> Data {
+fn labelled(count: u32, factor: f64) -> Data {
     let variable = |name: &str, values| NetcdfVariable {
         name: name.into(),
         dims: vec!["x".into()],
@@ -37,12 +39,12 @@ fn labelled(count: u16, factor: f64) -> Data {
         is_data: name == "y",
     };
     let texts = Texts {
-        shape: vec![count.into()],
+        shape: vec![count as usize],
         texts: (0..count).map(|n| format!("{n} × {factor}")).collect(),
     };
     Data::Netcdf(Netcdf {
         objtype: "dataset".into(),
-        dimensions: vec![("x".into(), count.into())],
+        dimensions: vec![("x".into(), count as usize)],
         variables: vec![
             variable("x", Values::Array(numbers(count, 1.0))),
             variable("y", Values::Array(numbers(count, factor))),
@@ -68,9 +70,9 @@ fn fragment(dir: &Path, outcomes: &[(&str, Outcome)]) {
     writer.finish().unwrap();
 }
 
-/// A run's file, and a fragment that replaces, adds, and has an error in place of a value.
-fn run_and_fragment(dir: &Path) {
-    let kept = cell(Data::Array(numbers(20_000, 1.0)), "kept");
+/// A run's file, and a fragment that replaces, adds, and has an error in place of a value. `more` numbers are added too.
+fn run_and_fragment(dir: &Path, more: u32) {
+    let kept = cell(Data::Array(numbers(600_000, 1.0)), "kept");
     let old = [
         ("kept", kept),
         ("labelled", cell(labelled(30, 2.0), "old")),
@@ -88,6 +90,7 @@ fn run_and_fragment(dir: &Path) {
         ("labelled", cell(labelled(50, 3.0), "new")),
         ("added", cell(Data::Text("more".into()), "added")),
         ("failing", Outcome::Failed(failure)),
+        ("more", cell(Data::Array(numbers(more, 1.0)), "more")),
     ];
     fragment(dir, &new);
 }
@@ -122,35 +125,46 @@ fn values(dataset: &Dataset) -> String {
             let texts = dataset.read_raw::<VarLenUnicode>().unwrap();
             format!("{names:?} {number:?} {texts:?}")
         }
-        _ => format!(
-            "{names:?} {number:?} {:?}",
-            dataset.read_raw::<f64>().unwrap()
-        ),
+        _ => {
+            let numbers = dataset.read_raw::<f64>().unwrap();
+            let mut sum = DefaultHasher::new();
+            numbers.iter().for_each(|n| sum.write_u64(n.to_bits()));
+            format!("{names:?} {number:?} {} {}", numbers.len(), sum.finish())
+        }
     }
 }
+
+/// Numbers that fit in the room behind the content, that need more room for the next merge, and that do not fit.
+const FITS: u32 = 10;
+const FILLS: u32 = 200_000;
+const TOO_MANY: u32 = 300_000;
 
 /// What a merge does to the file, and the file before and after it.
 struct Merge {
     before: Vec<u8>,
+    /// Where the content ended.
+    note: u64,
     effects: Vec<Effect>,
     old: String,
     new: String,
 }
 
-fn merged(dir: &Path) -> Merge {
+fn merged(dir: &Path, more: u32) -> Merge {
     let place = path(dir, RUN());
-    run_and_fragment(dir);
+    run_and_fragment(dir, more);
     let (before, old) = (fs::read(&place).unwrap(), content(&place));
     let ready = ready_fragments(dir, None).unwrap();
     let sources = [Source::run_file(&place), Source::fragment(&ready[0].path)].map(Result::unwrap);
     let base = appending::base(&sources).unwrap().unwrap();
+    let note = u64::from_le_bytes(before[80..88].try_into().unwrap());
     let mut ready = appending::append(base, &sources).unwrap();
     ready.switch().unwrap();
     let new = content(&place);
     assert!(new.contains("/added/data") && !new.contains("/.reduced/failing"));
     Merge {
         before,
-        effects: ready.closed.disk.done,
+        note,
+        effects: ready.place.disk.done,
         old,
         new,
     }
@@ -159,6 +173,12 @@ fn merged(dir: &Path) -> Merge {
 impl Merge {
     /// What a reader finds when only these effects are done.
     fn seen<'a>(&self, dir: &Path, done: impl Iterator<Item = &'a Effect>) -> String {
+        let file = dir.join("seen.h5");
+        fs::write(&file, self.replayed(done)).unwrap();
+        content(&file)
+    }
+
+    fn replayed<'a>(&self, done: impl Iterator<Item = &'a Effect>) -> Vec<u8> {
         let mut bytes = self.before.clone();
         for effect in done {
             match effect {
@@ -171,60 +191,85 @@ impl Merge {
                 Effect::Lasting => {}
             }
         }
-        let file = dir.join("seen.h5");
-        fs::write(&file, bytes).unwrap();
-        content(&file)
+        bytes
     }
 }
 
 #[test]
 fn after_every_single_write_the_old_content_is_there_or_the_new() {
-    let dir = tempfile::tempdir().unwrap();
-    let merge = merged(dir.path());
-    let mut switched = 0;
-    for count in 0..=merge.effects.len() {
-        let seen = merge.seen(dir.path(), merge.effects[..count].iter());
-        match seen == merge.new {
-            true => switched += 1,
-            false => assert!(seen == merge.old && switched == 0, "{count}: {seen}"),
+    for more in [FITS, FILLS, TOO_MANY] {
+        let dir = tempfile::tempdir().unwrap();
+        let merge = merged(dir.path(), more);
+        let mut is_new = false;
+        for count in 0..=merge.effects.len() {
+            let seen = merge.seen(dir.path(), merge.effects[..count].iter());
+            assert!(seen == merge.old || seen == merge.new, "{count}: {seen}");
+            assert!(!is_new || seen == merge.new, "{count}");
+            is_new = seen == merge.new;
         }
+        assert!(is_new);
     }
-    // The last two effects: the root is written, and lasts.
-    assert_eq!(switched, 2, "of {}", merge.effects.len());
 }
 
 #[test]
 fn a_power_cut_that_loses_any_of_the_last_writes_leaves_the_old_content_or_the_new() {
-    let dir = tempfile::tempdir().unwrap();
-    let merge = merged(dir.path());
-    let barriers = (0..merge.effects.len()).filter(|at| merge.effects[*at] == Effect::Lasting);
-    let mut from = 0;
-    for barrier in barriers {
-        // Each of these alone is lost, or alone is there.
-        for at in from..barrier {
-            let here = &merge.effects[from..barrier];
-            let (one, all) = (&merge.effects[at..=at], &merge.effects[..from]);
-            let others = here[..at - from].iter().chain(&here[at - from + 1..]);
-            for seen in [
-                merge.seen(dir.path(), all.iter().chain(one)),
-                merge.seen(dir.path(), all.iter().chain(others)),
-            ] {
-                assert!(seen == merge.old || seen == merge.new, "{at}: {seen}");
+    for more in [FITS, TOO_MANY] {
+        let dir = tempfile::tempdir().unwrap();
+        let merge = merged(dir.path(), more);
+        let mut lasting = 0;
+        for epoch in merge.effects.split_inclusive(|e| *e == Effect::Lasting) {
+            let before = &merge.effects[..lasting];
+            for at in 0..epoch.len() {
+                // This alone is lost, or this alone is there.
+                let others = epoch[..at].iter().chain(&epoch[at + 1..]);
+                for seen in [
+                    merge.seen(dir.path(), before.iter().chain(&epoch[at..=at])),
+                    merge.seen(dir.path(), before.iter().chain(others)),
+                ] {
+                    assert!(seen == merge.old || seen == merge.new, "{at}: {seen}");
+                }
             }
+            lasting += epoch.len();
         }
-        from = barrier + 1;
     }
-    assert_eq!(from, merge.effects.len());
 }
 
 #[test]
-fn what_is_there_is_never_changed_but_for_the_three_numbers_of_the_switch() {
+fn what_is_there_is_never_changed_but_for_numbers_in_the_superblock() {
     let dir = tempfile::tempdir().unwrap();
-    let merge = merged(dir.path());
-    let end = merge.before.len() as u64;
+    let merge = merged(dir.path(), FITS);
+    let end = merge.note.min(merge.before.len() as u64);
     let below = merge.effects.iter().filter_map(|effect| match effect {
         Effect::Written { at, bytes } if *at < end => Some((*at, bytes.len())),
         _ => None,
     });
-    assert_eq!(below.collect::<Vec<_>>(), [(72, 4), (40, 8), (64, 8)]);
+    // A note of where the book is, then the root.
+    assert_eq!(below.collect::<Vec<_>>(), [(88, 8), (64, 8)]);
+}
+
+#[test]
+fn a_reader_may_have_asked_for_the_length_and_read_the_end_before_the_merge() {
+    let dir = tempfile::tempdir().unwrap();
+    let merge = merged(dir.path(), FITS);
+    let superblock = merge.before[..48].to_vec();
+    let late = merge.replayed(merge.effects.iter());
+    let known = &late[..merge.before.len()];
+    let file = dir.path().join("late.h5");
+    fs::write(&file, [&superblock, &known[48..]].concat()).unwrap();
+    assert!(content(&file) == merge.new);
+}
+
+#[test]
+fn the_book_of_the_content_is_found_wherever_a_merge_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let merge = merged(dir.path(), FITS);
+    let file = dir.path().join("ended.h5");
+    for count in 0..=merge.effects.len() {
+        fs::write(&file, merge.replayed(merge.effects[..count].iter())).unwrap();
+        let disk = Disk::open(&file).unwrap();
+        let superblock = Superblock::of(&disk).unwrap().unwrap();
+        let (book, _) = Book::of(&disk, &superblock).unwrap().unwrap();
+        let is_new = content(&file) == merge.new;
+        assert_eq!(book.sizes.contains_key("added"), is_new, "{count}");
+    }
 }
