@@ -5,13 +5,14 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
 use runledger_context::run::RunId;
 use runledger_context::value::{Failure, Outcome};
 use runledger_context::worker::{End, Event};
-use runledger_storage::fragment::{FragmentWriter, ready_fragments};
+use runledger_storage::fragment::{FragmentWriter, ready_fragments, remove};
 use runledger_storage::run_file;
 
 const FILES: [(&str, &str); 3] = [
@@ -65,7 +66,8 @@ fn save(folder: &Path, token: &str, all: &[(String, Outcome)]) -> BTreeMap<Strin
 
 fn merge(folder: &Path) {
     for fragment in ready_fragments(folder, None).unwrap() {
-        run_file::merge(folder, run(), &[fragment]).unwrap();
+        run_file::merge(folder, run(), std::slice::from_ref(&fragment)).unwrap();
+        remove(&fragment).unwrap();
     }
 }
 
@@ -81,12 +83,19 @@ fn results_of_any_kind_are_read_back_as_they_were() {
     let how_many = how_many();
     fs::write(folder.path().join("how_many"), &how_many).unwrap();
     let all = outcomes(&python, folder.path());
-    // Two fragments that overlap: everything is merged twice, half of it replaces itself.
+    // Two fragments that overlap: everything is merged twice, half of it replaces itself. They are added to something
+    // that is large enough to be added to.
+    let large = [("large".to_owned(), support::results::numbers(4 << 20, 1))];
+    assert!(save(folder.path(), "0", &large).is_empty());
+    merge(folder.path());
+    let before = fs::metadata(run_file::path(folder.path(), run())).unwrap();
     let (first, rest) = all.split_at(all.len() / 2);
     let mut failures = save(folder.path(), "a", first);
     failures.extend(save(folder.path(), "b", &all));
     assert!(!rest.is_empty());
     merge(folder.path());
+    let after = fs::metadata(run_file::path(folder.path(), run())).unwrap();
+    assert_eq!(before.ino(), after.ino());
     let told = serde_json::to_string(&failures).unwrap();
     fs::write(folder.path().join("failures.json"), told).unwrap();
     let file = run_file::path(folder.path(), run());

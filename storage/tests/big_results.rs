@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use runledger_context::run::RunId;
@@ -22,7 +23,12 @@ fn peak() -> u64 {
     kilobytes.parse::<u64>().unwrap() * 1024
 }
 
+/// Adds the results to a run's file that is there.
 fn evaluate_and_merge(python: &Path, folder: &Path, run: RunId) {
+    let first = [("first".to_owned(), support::results::numbers(600_000, 1))];
+    support::results::fragment(folder, "first", &first);
+    support::results::merge_all(folder);
+    let before = run_file_id(folder, run);
     let mut writer = FragmentWriter::create(folder, run, "t", "context.py").unwrap();
     let end = support::evaluate(python, folder, run, &mut |event| {
         if let Event::Outcome { name, outcome, .. } = event {
@@ -33,6 +39,12 @@ fn evaluate_and_merge(python: &Path, folder: &Path, run: RunId) {
     writer.finish().unwrap();
     let fragments = ready_fragments(folder, None).unwrap();
     run_file::merge(folder, run, &fragments).unwrap();
+    assert_eq!(before, run_file_id(folder, run));
+}
+
+fn run_file_id(folder: &Path, run: RunId) -> u64 {
+    let about = fs::metadata(run_file::path(folder, run)).unwrap();
+    about.ino()
 }
 
 #[test]
@@ -48,7 +60,7 @@ fn a_result_that_is_larger_than_our_memory_is_stored_compressed_and_drawn() {
         "damnit_ctx.py",
         "class Variable:\n    def __init__(self, func): self.func = func\n",
     );
-    let run = RunId::new(1, 2);
+    let run = support::results::RUN;
     evaluate_and_merge(&python, folder.path(), run);
     // 200 MiB of results, the largest of 128.
     let ours = peak();

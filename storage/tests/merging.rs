@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use runledger_context::value::Outcome;
-use runledger_storage::fragment::ready_fragments;
+use runledger_storage::fragment::{ready_fragments, summaries};
 use runledger_storage::run_file;
+use serde_json::json;
 
 use support::results::{RUN, any, fragment, merge_all, numbers};
 
@@ -59,14 +60,25 @@ impl Folders {
         file.set_modified(written).unwrap();
     }
 
-    /// Merges what is new; composes all there has been; keeps both.
-    fn merge(&self, number: usize) {
-        merge_all(self.merged.path());
+    /// Merges what is new with `merge`; composes all there has been; keeps both.
+    fn merge(&self, number: usize, merge: impl FnOnce(&Path)) {
+        merge(self.merged.path());
         let all = ready_fragments(self.all.path(), None).unwrap();
         run_file::merge(self.all.path(), RUN, &all).unwrap();
         let keep = |name| self.seen.path().join(format!("{number}.{name}.h5"));
         fs::copy(self.run_file(), keep("added")).unwrap();
         fs::rename(run_file::path(self.all.path(), RUN), keep("composed")).unwrap();
+    }
+
+    /// What is wrong with what was kept of so many merges.
+    fn compare(&self, python: &Path, merges: usize) -> String {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/merging/check.py");
+        let mut check = Command::new(python);
+        let output = check.arg(script).arg(self.seen.path()).output().unwrap();
+        match output.stdout.starts_with(format!("{merges} ").as_bytes()) {
+            true => String::new(),
+            false => format!("{output:?}"),
+        }
     }
 
     fn run_file(&self) -> PathBuf {
@@ -93,20 +105,79 @@ fn a_file_that_is_added_to_has_what_one_has_that_is_composed() {
             folders.write(&format!("{merge}-{part}"), &outcomes);
         }
         let before = inode(&folders.run_file());
-        folders.merge(merge);
+        folders.merge(merge, merge_all);
         added += usize::from(before == inode(&folders.run_file()));
     }
     assert!(added > merges / 2, "{added} of {merges} were added");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/merging/check.py");
-    let mut check = Command::new(python);
-    let output = check.arg(script).arg(folders.seen.path()).output().unwrap();
+    let wrong = folders.compare(&python, merges);
+    assert_eq!(wrong, "", "RUNLEDGER_TEST_MERGES=\"{merges} {seed}\"");
+}
+
+/// Merges a folder's fragments, in the order in which they were written, with DAMNIT's own combiner.
+fn merge_as_damnit(python: &Path, dir: &Path) {
+    let script = "from pathlib import Path
+from damnit.backend.combine import combine
+for path in sorted(Path('extracted_data').glob('*.ready.h5'), key=lambda path: path.stat().st_mtime_ns):
+    combine(path, Path('extracted_data/p1234_r2.h5'))";
+    let mut program = Command::new(python);
+    program.args(["-c", script]).current_dir(dir);
+    let output = program.env("AMORE_BROKER", "none").output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "once more: RUNLEDGER_TEST_MERGES=\"{merges} {seed}\"\n{errors}"
+    assert!(output.status.success(), "{errors}");
+}
+
+#[test]
+fn damnits_combiner_and_ours_take_turns() {
+    let Some(python) = support::python() else {
+        return;
+    };
+    let folders = Folders::new();
+    let mut dice = Dice(3);
+    let mut added = 0;
+    for merge in 0..8 {
+        let outcomes = some_outcomes(&mut dice, merge == 0);
+        folders.write(&format!("{merge}-0"), &outcomes);
+        let before = inode(&folders.run_file());
+        match merge % 4 {
+            3 => folders.merge(merge, |dir| merge_as_damnit(&python, dir)),
+            _ => folders.merge(merge, merge_all),
+        }
+        added += usize::from(before == inode(&folders.run_file()));
+    }
+    assert!(added > 5, "{added} of 8 were added");
+    assert_eq!(folders.compare(&python, 8), "");
+}
+
+#[test]
+fn damnits_client_reads_a_file_that_was_added_to() {
+    let Some(python) = support::python() else {
+        return;
+    };
+    let (folder, mut database) = support::database();
+    let dir = folder.path();
+    let first = [("big", numbers(600_000, 1)), ("data", any(2, 1))];
+    let second = [("data", any(3, 7)), ("words", any(1, 2))];
+    for (token, outcomes) in [("first", first), ("second", second)] {
+        let outcomes = outcomes.map(|(name, outcome)| (name.to_owned(), outcome));
+        let path = fragment(dir, token, &outcomes);
+        let summaries = summaries(&path).unwrap();
+        let rows = &summaries.rows;
+        let _saved = database
+            .save_cells(RUN, rows, Some(1.7e9), "context.py")
+            .unwrap();
+        merge_all(dir);
+    }
+    let seen = support::ask(
+        &python,
+        dir,
+        "import json
+from damnit.api import Damnit
+run = Damnit('.')[2]
+data = run['data'].read()
+print(json.dumps([float(run['big'].read().sum()), data['y'].shape, float(data['s']), run['words'].read()]))",
     );
-    let compared = String::from_utf8_lossy(&output.stdout);
-    assert!(compared.starts_with(&format!("{merges} ")), "{compared}");
+    let sum = 600_000.0 * 600_001.0 / 2.0;
+    assert_eq!(seen, json!([sum, [300, 600], 7.0, "long long "]));
 }
 
 /// A few variables' results of any kind; in the first fragment a big one too, so that there is something to add to.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runledger_context::run::{Proposal, RunId, RunNumber};
+use runledger_context::run::{RunId, RunNumber};
 use runledger_context::value::{
     Array, Cell, Data, Dtype, Failure, Netcdf, NetcdfVariable, Outcome, Summary, Texts, Values,
 };
@@ -11,7 +11,7 @@ use runledger_storage::run_file;
 
 /// The run that all of it is about.
 pub(crate) const RUN: RunId = RunId {
-    proposal: Proposal(1),
+    proposal: super::PROPOSAL,
     number: RunNumber(2),
 };
 
