@@ -42,9 +42,9 @@ def chosen(names):
     if not names:
         return [case for case in CASES if case.by_default]
     by_name = {case.name: case for case in CASES}
-    unknown = sorted(set(names) - set(by_name) - {"pictures"})
+    unknown = sorted(set(names) - set(by_name) - {"pictures", "table"})
     if unknown:
-        sys.exit(f"there is no case {', '.join(unknown)}; there are: {', '.join(by_name)}, pictures")
+        sys.exit(f"there is no case {', '.join(unknown)}; there are: {', '.join(by_name)}, pictures, table")
     return [by_name[name] for name in names if name in by_name]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pictures
+import run_table
 import table
 from cases import CASES, Case, Runs, chosen
 from contestants import Damnit, Runledger
@@ -27,8 +28,8 @@ class Tools:
     data: Path
 
     def __post_init__(self):
-        self.runledger, self.broker, self.pictures = (
-            self.folder / name for name in ("runledger", "broker", "pictures"))
+        self.runledger, self.broker, self.pictures, self.run_table = (
+            self.folder / name for name in ("runledger", "broker", "pictures", "run_table"))
 
 
 @dataclass
@@ -53,6 +54,9 @@ def main():
         if not args.names or "pictures" in args.names:
             found = pictures.measure(root / "pictures", tools)
             tables.append(show("one summary, per call", table.picture_rows(found)))
+        if not args.names or "table" in args.names:
+            found = run_table.measure(root / "table", tools)
+            tables.append(show(run_table.TITLE, table.run_table_rows(found)))
     if args.write:
         table.write(DOCUMENT, shlex.join(["./x", "bench", *sys.argv[3:]]), tables)
 
@@ -62,7 +66,7 @@ def arguments():
     parser.add_argument("--programs", type=Path, required=True, help=argparse.SUPPRESS)
     names = ", ".join(case.name for case in CASES)
     parser.add_argument("names", nargs="*", metavar="NAME",
-                        help=f"what to measure: {names}, pictures [default: all but large]")
+                        help=f"what to measure: {names}, pictures, table [default: all but large]")
     parser.add_argument("--times", type=int, default=15, help="repetitions of each [15]")
     parser.add_argument("--config", type=Path, metavar="FILE",
                         help="settings (TOML) to add to runledger's configuration, to compare with and without")

@@ -58,6 +58,11 @@ def picture_rows(found):
             for title, theirs, ours in found]
 
 
+def run_table_rows(found):
+    return [[f"{title}, ms", f"{theirs * 1e3:.3g}", f"{ours * 1e3:.3g}", f"{theirs / ours:.0f} ×", f"{target} ×"]
+            for title, theirs, ours, target in found]
+
+
 def as_markdown(title, rows):
     lines = [_markdown_line([title, *HEADER[1:]]), "|---|--:|--:|--:|--:|", *map(_markdown_line, rows)]
     return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@
 
 pub mod database;
 mod error;
+pub mod file_system;
 pub mod fragment;
 mod hdf5;
 pub mod pictures;

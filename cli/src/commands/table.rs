@@ -1,5 +1,6 @@
 //! `table`: the run table in the terminal, as JSON, or as CSV.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table as Drawn, presets};
@@ -243,26 +244,34 @@ fn print_csv(table: &Table) -> Result {
     lines
         .write_record(fixed.into_iter().chain(names))
         .map_err(failed)?;
+    let mut field = String::new();
     for row in &table.rows {
-        lines.write_record(record(row)).map_err(failed)?;
+        for text in own_fields(row) {
+            lines.write_field(text).map_err(failed)?;
+        }
+        for cell in &row.cells {
+            field.clear();
+            if let Some(cell) = cell {
+                // Writing into a text cannot fail.
+                let _ = write!(field, "{}", cell.shown);
+            }
+            lines.write_field(&field).map_err(failed)?;
+        }
+        lines.write_record(None::<&[u8]>).map_err(failed)?;
     }
     lines.flush().map_err(|e| failed(e.into()))
 }
 
-fn record(row: &TableRow) -> Vec<String> {
+/// What a row has beside its variables.
+fn own_fields(row: &TableRow) -> [String; 5] {
     let number = |number: Option<f64>| number.map_or(String::new(), |n| n.to_string());
-    let mut all = vec![
+    [
         row.run.proposal.0.to_string(),
         row.run.number.0.to_string(),
         number(row.start_time),
         number(row.added_at),
         row.comment.clone().unwrap_or_default(),
-    ];
-    all.extend(row.cells.iter().map(|cell| {
-        cell.as_ref()
-            .map_or(String::new(), |cell| cell.shown.to_string())
-    }));
-    all
+    ]
 }
 
 #[cfg(test)]

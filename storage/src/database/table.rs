@@ -14,9 +14,13 @@ use super::runs::{IS_A_RUN, run_id};
 use super::table_cell::{TableCell, cell};
 use super::{Database, Shown, UserType};
 use crate::error::{Error, Result};
+use crate::file_system;
 
 /// Names that select what every row has anyway.
 const FIXED: [&str; 5] = ["proposal", "run", "start_time", "added_at", COMMENT];
+
+/// The most that SQLite maps of a file; the rest of a larger one is read as usual.
+const MAPPED: i64 = 0x7fff_0000;
 
 /// The run table.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,7 +69,20 @@ impl Database {
             None => known,
             Some(wanted) => self.choose(&known, wanted)?,
         };
-        self.read(|conn| fill(conn, columns, wanted.is_none(), self.version > 1))
+        self.map(MAPPED)?;
+        let table = self.read(|conn| fill(conn, columns, wanted.is_none(), self.version > 1));
+        self.map(0)?;
+        table
+    }
+
+    /// Lets SQLite look at the file in place instead of copying it page by page, up to so many bytes; not where
+    /// other machines may write to it.
+    fn map(&self, bytes: i64) -> Result<()> {
+        if file_system::is_shared(&self.dir) {
+            return Ok(());
+        }
+        let mapped = self.conn.pragma_update(None, "mmap_size", bytes);
+        mapped.map_err(|error| Error::sqlite(&self.path, error))
     }
 
     fn choose(&self, known: &[Column], wanted: &[String]) -> Result<Vec<Column>> {
@@ -114,12 +131,13 @@ fn fill(
 ) -> rusqlite::Result<Table> {
     let mut draft = Draft::new(columns, read_runs(conn)?, all);
     let attributes = if attributes { "attributes" } else { "NULL" };
-    // Bytes longer than a complex number are known by their type alone.
+    // Bytes longer than a complex number are known by their type alone. What is no cell of a run is left out by
+    // `put`, which sees the values' types anyway.
     let query = format!(
         "SELECT proposal, run, name,
                 CASE WHEN typeof(value) = 'blob' AND length(value) > 16 THEN x'' ELSE value END,
                 summary_type, {attributes}
-         FROM run_variables WHERE typeof(name) = 'text' AND {IS_A_RUN}"
+         FROM run_variables"
     );
     let mut statement = conn.prepare(&query)?;
     let mut cells = statement.query([])?;
@@ -146,12 +164,15 @@ fn read_runs(conn: &Connection) -> rusqlite::Result<Vec<TableRow>> {
     conn.prepare(&query)?.query_map([], row)?.collect()
 }
 
-/// A table while cells are put into it, in any order.
+/// A table while cells are put into it, in any order. Most often the next one is of the same run and of the next
+/// variable: then nothing has to be searched.
 struct Draft {
     columns: Vec<Column>,
     rows: Vec<TableRow>,
     column_of: HashMap<String, usize>,
     row_of: HashMap<RunId, usize>,
+    /// Where the last cell went: row and column.
+    last: (usize, usize),
     /// Whether cells whose name is in no column get one: other programs' submitted results.
     grows: bool,
 }
@@ -172,16 +193,17 @@ impl Draft {
             rows,
             column_of,
             row_of,
+            last: (0, 0),
             grows,
         }
     }
 
-    /// Cells of runs that are not in the table are left out.
+    /// Cells of runs that are not in the table are left out, and rows that are no cells.
     fn put(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let Some(&at) = self.row_of.get(&run_id(row)?) else {
+        let (Some(at), ValueRef::Text(name)) = (self.row(row)?, row.get_ref(2)?) else {
             return Ok(());
         };
-        let name = row.get_ref(2)?.as_str()?;
+        let name = str::from_utf8(name)?;
         if name == COMMENT {
             let text = Shown::from_cell(row.get_ref(3)?, None);
             self.rows[at].comment = (text != Shown::Null).then(|| text.to_string());
@@ -193,13 +215,47 @@ impl Draft {
         let cell = cell(row, self.columns[column].user_type.as_ref())?;
         let cells = &mut self.rows[at].cells;
         if cells.len() <= column {
+            cells.reserve_exact(self.columns.len() - cells.len());
             cells.resize(column + 1, None);
         }
         cells[column] = Some(cell);
         Ok(())
     }
 
+    fn row(&mut self, row: &Row<'_>) -> rusqlite::Result<Option<usize>> {
+        let (ValueRef::Integer(proposal), ValueRef::Integer(run)) =
+            (row.get_ref(0)?, row.get_ref(1)?)
+        else {
+            return Ok(None);
+        };
+        let (Ok(proposal), Ok(run)) = (u32::try_from(proposal), u32::try_from(run)) else {
+            return Ok(None);
+        };
+        let run = RunId::new(proposal, run);
+        if self.rows.get(self.last.0).is_some_and(|row| row.run == run) {
+            return Ok(Some(self.last.0));
+        }
+        let found = self.row_of.get(&run).copied();
+        self.last.0 = found.unwrap_or(self.last.0);
+        Ok(found)
+    }
+
     fn column(&mut self, name: &str) -> Option<usize> {
+        let next = self.last.1 + 1;
+        if self
+            .columns
+            .get(next)
+            .is_some_and(|column| column.name == name)
+        {
+            self.last.1 = next;
+            return Some(next);
+        }
+        let found = self.search_column(name);
+        self.last.1 = found.unwrap_or(self.last.1);
+        found
+    }
+
+    fn search_column(&mut self, name: &str) -> Option<usize> {
         if self.grows && !self.column_of.contains_key(name) {
             self.column_of.insert(name.into(), self.columns.len());
             self.columns.push(Column {
