@@ -314,6 +314,13 @@ pub(crate) enum Combiner {
         /// The database's folder
         db_dir: PathBuf,
     },
+    /// Merge what the service asks for on stdin
+    #[command(hide = true)]
+    Worker {
+        /// Keep news for the service to publish
+        #[arg(long)]
+        tells: bool,
+    },
 }
 
 /// Arguments of `table`.

@@ -23,6 +23,13 @@ pub(crate) struct Loudness {
 }
 
 impl Loudness {
+    /// The arguments with which a process of ours is as loud.
+    pub(crate) fn arguments(self) -> impl Iterator<Item = &'static str> {
+        let quiet = self.quiet.then_some("--quiet");
+        let verbose = std::iter::repeat_n("--verbose", self.verbose.into());
+        quiet.into_iter().chain(verbose)
+    }
+
     fn filter(self) -> Targets {
         let ours = match (self.quiet, self.verbose) {
             (true, _) => LevelFilter::ERROR,

@@ -47,6 +47,22 @@ pub enum Error {
         /// What was wrong.
         reason: String,
     },
+    /// Another combiner is at work in this folder.
+    #[error("another combiner is at work in {}: {by}", folder.display())]
+    Combining {
+        /// The database's folder.
+        folder: PathBuf,
+        /// That combiner: process, account, host.
+        by: String,
+    },
+    /// Whether another combiner is at work in a folder cannot be told.
+    #[error("the lock {}: {reason}", path.display())]
+    CombinerLock {
+        /// The file.
+        path: PathBuf,
+        /// In the words of the operating system.
+        reason: String,
+    },
     /// A queue does not take a job, or does not answer.
     #[error("the queue: {0}")]
     Queue(String),

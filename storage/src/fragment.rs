@@ -2,7 +2,9 @@
 //!
 //! `p{proposal}_r{run}.{token}.writing.h5` while it is written, `….ready.h5` when it is complete.
 
+mod abandoned;
 mod reading;
+mod writer;
 mod writing;
 
 use std::fs;
@@ -14,6 +16,7 @@ use runledger_context::run::{Proposal, RunId, RunNumber};
 use crate::error::{Error, Result};
 use crate::results_dir;
 
+pub use abandoned::abandoned;
 pub use reading::{Summaries, summaries};
 pub use writing::{FragmentWriter, running, salvage, writing_path};
 
@@ -31,7 +34,11 @@ pub struct Fragment {
 impl Fragment {
     /// The fragment that a path names; None if that is no name of a complete fragment.
     pub fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.strip_suffix(READY)?;
+        Self::named(path, READY)
+    }
+
+    fn named(path: &Path, ending: &str) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(ending)?;
         let (run, token) = name.split_once('.')?;
         let (proposal, number) = run.strip_prefix('p')?.split_once("_r")?;
         let digits = |text: &str| {

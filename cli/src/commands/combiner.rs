@@ -1,28 +1,50 @@
 //! `combiner run`, `combiner now`.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use runledger_listener::combiner::{ATTENDED, CombinerSettings, combine_folder, run_service};
+use runledger_listener::combiner::{
+    ATTENDED, CombinerSettings, combine_folder, run_service, serve_requests,
+};
 use runledger_listener::kafka::{ConsumerSettings, Start};
 use runledger_listener::updates::FILE_SUBMISSIONS;
 
 use super::{Site, stop};
 use crate::arguments::Combiner;
 use crate::failure::{Failure, Result};
+use crate::logging::Loudness;
 use crate::place;
 
 /// All combiners share the work, also with DAMNIT's own.
 const GROUP: &str = "xfel-da-damnit-combiner";
 
 /// Runs the service, or merges one folder.
-pub(super) fn run(here: &Path, what: Combiner, site: &Site) -> Result {
+pub(super) fn run(here: &Path, what: Combiner, loudness: Loudness, site: &Site) -> Result {
     match what {
-        Combiner::Run => serve(here, site),
+        Combiner::Run => serve(here, loudness, site),
         Combiner::Now { db_dir } => now(&place::absolute(&db_dir)?, site),
+        Combiner::Worker { tells } => work(tells),
     }
 }
 
-fn serve(here: &Path, site: &Site) -> Result {
+/// Does what the service asks for, until that has ended.
+pub(super) fn work(tells: bool) -> Result {
+    // Whoever ends the service's whole group ends the service: what is being merged may be finished.
+    let _stop = stop::flag()?;
+    serve_requests(std::io::stdin().lock(), std::io::stdout().lock(), tells).map_err(Failure::new)
+}
+
+/// This same program, as a process that merges for the service.
+fn worker(loudness: Loudness, site: &Site) -> Result<Vec<OsString>> {
+    let mut line = vec![site.local_jobs()?.program.into_os_string()];
+    line.extend(loudness.arguments().map(OsString::from));
+    line.extend(["combiner", "worker"].map(OsString::from));
+    let tells = site.config.updates.broker().is_some();
+    line.extend(tells.then(|| "--tells".into()));
+    Ok(line)
+}
+
+fn serve(here: &Path, loudness: Loudness, site: &Site) -> Result {
     let settings = CombinerSettings {
         consumer: site
             .config
@@ -37,7 +59,8 @@ fn serve(here: &Path, site: &Site) -> Result {
                 properties: site.config.updates.properties.clone(),
             }),
         publisher: site.publisher_settings(),
-        folders: super::listener::watched_folders(here)?,
+        dir: here.to_path_buf(),
+        worker: Some(worker(loudness, site)?),
     };
     let stop = stop::flag()?;
     Ok(run_service(settings, &stop)?)

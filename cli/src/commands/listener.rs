@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::Proposal;
-use runledger_listener::listener_db::{DeadLetter, FILE_NAME, ListenerDb};
+use runledger_listener::listener_db::{DeadLetter, ListenerDb};
 use runledger_listener::plan::Site as Watched;
 use runledger_storage::CellValue;
 use serde_json::json;
@@ -66,18 +66,6 @@ pub(super) fn run(here: &Path, what: Listener, site: &Site) -> Result {
         } => replay(&mut db, id),
         Listener::DeadLetters { json, .. } => dead_letters(&db, json),
     }
-}
-
-/// The folders watched by the listener of this folder, if there is one.
-pub(super) fn watched_folders(here: &Path) -> Result<Vec<PathBuf>> {
-    if !here.join(FILE_NAME).is_file() {
-        return Ok(Vec::new());
-    }
-    Ok(ListenerDb::open(here)?
-        .sites()?
-        .into_iter()
-        .map(|site| site.database_dir)
-        .collect())
 }
 
 fn add(db: &mut ListenerDb, proposal: Proposal, dir: Option<PathBuf>, site: &Site) -> Result {

@@ -25,7 +25,7 @@ use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::LocalSettings;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Combiner, Command};
 use crate::config::{self, Config};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, Loudness};
@@ -131,6 +131,9 @@ pub(crate) fn run(arguments: Arguments) -> Result {
     if !matches!(arguments.command, Command::Listen(_)) {
         logging::start(loudness, None)?;
     }
+    if let Command::Combiner(Combiner::Worker { tells }) = arguments.command {
+        return combiner::work(tells);
+    }
     let asked = arguments.config.as_deref();
     if matches!(arguments.command, Command::Config(_)) {
         return config_check::run(asked, &dir);
@@ -147,7 +150,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::Listen(listen) => listen::run(&dir, listen.test, loudness, &site),
         Command::Extract(extract) => extract::run(&here, extract, &site),
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
-        Command::Combiner(what) => combiner::run(&here, what, &site),
+        Command::Combiner(what) => combiner::run(&here, what, loudness, &site),
         Command::Table(table) => table::run(&table),
         Command::Demo(demo) => demo::run(&demo),
         Command::SaveResults => notebook::save_results(&site),

@@ -4,19 +4,22 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runledger_context::run::RunId;
-use runledger_storage::fragment::{self, Fragment};
+use runledger_storage::Error as StorageError;
+use runledger_storage::fragment::{self, Fragment, Summaries};
 use runledger_storage::{Database, run_file};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use crate::Result;
-use crate::publisher::Publisher;
+use super::broken::set_aside;
+use super::folder_lock::FolderLock;
+use super::leftovers;
+use crate::publisher::{Publisher, keep_for_later};
 use crate::updates::Update;
+use crate::{Error, Result};
 
-/// How long somebody who waits for the result waits for a table that another program holds.
+/// How long somebody who waits for the result waits for a table that another program holds, and for another combiner.
 pub const ATTENDED: Duration = Duration::from_secs(30);
 
 /// What came of merging a folder's fragments.
@@ -32,42 +35,35 @@ pub struct Combined {
     pub waiting: Vec<(RunId, String)>,
 }
 
-/// Merges everything that is ready in a database's folder, in the order in which it was written. Another program
-/// may hold the table for `patience`.
+/// Merges everything that is ready in a database's folder, in the order in which it was written, with what jobs left
+/// that died unseen. Another program may hold the table for `patience`, and another combiner the folder.
 ///
 /// # Errors
-/// The folder has no database that can be used. What goes wrong with one run is in the result.
+/// The folder has no database that can be used, or another combiner is at work in it. What goes wrong with one run is
+/// in the result.
 pub fn combine_folder(
     database_dir: &Path,
     patience: Duration,
     publisher: &mut Publisher,
 ) -> Result<Combined> {
-    combine_until(&AtomicBool::new(false), database_dir, patience, publisher)
-}
-
-/// As [`combine_folder`]; when `stop` is raised, the runs that are left wait for the next time.
-pub(super) fn combine_until(
-    stop: &AtomicBool,
-    database_dir: &Path,
-    patience: Duration,
-    publisher: &mut Publisher,
-) -> Result<Combined> {
     let mut db = Database::open_with_timeout(database_dir, patience)?;
+    let _one_combiner = FolderLock::take(database_dir, patience)?;
     publisher.drain(database_dir);
-    let runs: BTreeSet<RunId> = fragment::ready_fragments(database_dir, None)?
-        .into_iter()
-        .map(|fragment| fragment.run)
-        .collect();
     let mut combined = Combined::default();
-    for run in runs {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        if let Err(why) = merge(&mut db, run, publisher, &mut combined) {
+    for run in ready_runs(database_dir)? {
+        if let Err(why) = merge(&mut db, run, publisher.is_enabled(), &mut combined) {
             combined.waiting.push((run, why.to_string()));
         }
     }
+    publisher.send_kept(database_dir);
     Ok(combined)
+}
+
+/// The runs of which fragments are ready, those among them that were handed in just now for jobs that died unseen.
+pub(super) fn ready_runs(database_dir: &Path) -> Result<BTreeSet<RunId>> {
+    leftovers::hand_in(database_dir);
+    let ready = fragment::ready_fragments(database_dir, None)?;
+    Ok(ready.into_iter().map(|fragment| fragment.run).collect())
 }
 
 /// Merges all of a run's fragments that are ready. None is no error. Another program may hold the table for
@@ -81,75 +77,105 @@ pub fn merge_run(
     patience: Duration,
     publisher: &mut Publisher,
 ) -> Result<Combined> {
-    let mut db = Database::open_with_timeout(database_dir, patience)?;
-    let mut combined = Combined::default();
-    merge(&mut db, run, publisher, &mut combined)?;
+    let combined = merge_quietly(database_dir, run, patience, publisher.is_enabled())?;
+    publisher.send_kept(database_dir);
     Ok(combined)
 }
 
-fn merge(
-    db: &mut Database,
+/// As [`merge_run`], but the news, if it is to be told, only gets into the outbox.
+pub(super) fn merge_quietly(
+    database_dir: &Path,
     run: RunId,
-    publisher: &mut Publisher,
-    combined: &mut Combined,
-) -> Result<()> {
+    patience: Duration,
+    tells: bool,
+) -> Result<Combined> {
+    let mut db = Database::open_with_timeout(database_dir, patience)?;
+    let mut combined = Combined::default();
+    merge(&mut db, run, tells, &mut combined)?;
+    Ok(combined)
+}
+
+fn merge(db: &mut Database, run: RunId, tells: bool, combined: &mut Combined) -> Result<()> {
     let dir = db.dir().to_path_buf();
     let _one_writer = run_file::lock(&dir, run)?;
-    let fragments = sound(fragment::ready_fragments(&dir, Some(run))?, combined);
+    let mut fragments = sound(&dir, fragment::ready_fragments(&dir, Some(run))?, combined);
+    compose(&dir, run, &mut fragments, combined)?;
     if fragments.is_empty() {
         return Ok(());
     }
-    let paths: Vec<Fragment> = fragments
-        .iter()
-        .map(|(fragment, _)| fragment.clone())
-        .collect();
-    run_file::merge(&dir, run, &paths)?;
-    for (fragment, summaries) in fragments {
-        let saved = db.save_cells(
-            run,
-            &summaries.rows,
-            summaries.start_time,
-            &summaries.provenance,
-        )?;
-        for (name, why) in &saved.refused {
-            warn!(%run, "{name} is not in the table: {why}");
-        }
-        let names = summaries.rows.iter().map(|(name, _)| name.as_str());
-        publisher.publish_lasting(&dir, &db.update_topic(), &Update::values(run, names))?;
+    for (_, summaries) in &fragments {
+        save(db, run, summaries)?;
+    }
+    if tells {
+        let rows = fragments.iter().flat_map(|(_, summaries)| &summaries.rows);
+        let news = Update::values(run, rows.map(|(name, _)| name.as_str()));
+        keep_for_later(&dir, &db.update_topic(), &news)?;
+    }
+    info!(%run, fragments = fragments.len(), "merged");
+    combined.runs.push(run);
+    for (fragment, _) in fragments {
         fragment::remove(&fragment)?;
         combined.fragments.push(fragment.path);
     }
-    info!(%run, fragments = paths.len(), "merged");
-    combined.runs.push(run);
     Ok(())
 }
 
 /// The fragments that can be read; the others are set aside, so that they don't stand in the way.
 fn sound(
+    dir: &Path,
     fragments: Vec<Fragment>,
     combined: &mut Combined,
-) -> Vec<(Fragment, fragment::Summaries)> {
+) -> Vec<(Fragment, Summaries)> {
     let mut sound = Vec::new();
     for fragment in fragments {
         match fragment::summaries(&fragment.path) {
             Ok(summaries) => sound.push((fragment, summaries)),
-            Err(why) => set_aside(&fragment, &why.to_string(), combined),
+            Err(why) => combined
+                .broken
+                .push(set_aside(dir, &fragment, &why.to_string())),
         }
     }
     sound
 }
 
-fn set_aside(fragment: &Fragment, why: &str, combined: &mut Combined) {
-    match fragment::set_aside(fragment, why) {
-        Ok(place) => {
-            error!(run = %fragment.run, "a fragment cannot be read and is set aside as {}: {why}", place.display());
-            combined.broken.push((place, why.to_owned()));
-        }
-        Err(also) => {
-            error!(run = %fragment.run, "{} cannot be read ({why}) nor set aside ({also})", fragment.path.display());
-            combined
-                .broken
-                .push((fragment.path.clone(), why.to_owned()));
-        }
+/// Makes the run's new file. A fragment whose summaries could be read and whose data cannot is set aside as well.
+fn compose(
+    dir: &Path,
+    run: RunId,
+    fragments: &mut Vec<(Fragment, Summaries)>,
+    combined: &mut Combined,
+) -> Result<()> {
+    while !fragments.is_empty() {
+        let sources: Vec<Fragment> = fragments.iter().map(|(one, _)| one.clone()).collect();
+        let Err(why) = run_file::merge(dir, run, &sources) else {
+            break;
+        };
+        let at = sources.iter().position(|source| is_about(&why, source));
+        let Some(at) = at else {
+            return Err(Error::Storage(why));
+        };
+        let (fragment, _) = fragments.remove(at);
+        combined
+            .broken
+            .push(set_aside(dir, &fragment, &why.to_string()));
     }
+    Ok(())
+}
+
+/// Whether it is this fragment that cannot be read, and not the run's file that cannot be written.
+fn is_about(why: &StorageError, fragment: &Fragment) -> bool {
+    matches!(why, StorageError::Results { path, .. } if *path == fragment.path)
+}
+
+fn save(db: &mut Database, run: RunId, summaries: &Summaries) -> Result<()> {
+    let Summaries {
+        rows,
+        start_time,
+        provenance,
+    } = summaries;
+    let saved = db.save_cells(run, rows, *start_time, provenance)?;
+    for (name, why) in &saved.refused {
+        warn!(%run, "{name} is not in the table: {why}");
+    }
+    Ok(())
 }

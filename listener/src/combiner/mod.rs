@@ -1,9 +1,19 @@
 //! One writer for the runs' files and the cells of the table: merges what jobs have left.
 
+mod broken;
+mod folder_lock;
+mod hearing;
+mod known_folders;
+mod leftovers;
 mod merging;
+mod positions;
 mod request;
+mod schedule;
 mod service;
+mod work;
+mod workers;
 
 pub use merging::{ATTENDED, Combined, combine_folder, merge_run};
 pub use request::{Refusal, Submission};
 pub use service::{CombinerSettings, run_service};
+pub use work::serve_requests;

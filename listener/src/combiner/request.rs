@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
 use runledger_storage::fragment::Fragment;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A request to merge one fragment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// The database's folder.
     pub database_dir: PathBuf,
@@ -59,10 +59,10 @@ struct Data {
 }
 
 impl Submission {
-    /// What a message asks for, if that may be done.
+    /// What a message asks for; whether that may be done is still to be [checked](Self::check).
     ///
     /// # Errors
-    /// [`Refusal`], saying why not.
+    /// [`Refusal`]: it does not ask for anything.
     pub fn parse(payload: &[u8]) -> Result<Self, Refusal> {
         let unreadable = |e: serde_json::Error| Refusal::Unreadable(e.to_string());
         let envelope: Envelope = serde_json::from_slice(payload).map_err(unreadable)?;
@@ -74,32 +74,39 @@ impl Submission {
             new_file,
             run,
         } = serde_json::from_value(envelope.data).map_err(unreadable)?;
-        Self {
+        Ok(Self {
             database_dir: damnit_dir,
             fragment: new_file,
             run,
-        }
-        .checked()
+        })
     }
 
-    fn checked(self) -> Result<Self, Refusal> {
-        if !self.database_dir.is_absolute() || !is_regular(&self.database_dir.join("runs.sqlite")) {
-            return Err(Refusal::NoDatabase(self.database_dir));
+    /// Looks whether it may be followed.
+    ///
+    /// # Errors
+    /// [`Refusal`], saying why not.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let Self {
+            database_dir,
+            fragment,
+            run,
+        } = self;
+        if !database_dir.is_absolute() || !is_regular(&database_dir.join("runs.sqlite")) {
+            return Err(Refusal::NoDatabase(database_dir.clone()));
         }
-        let folder = self.database_dir.join("extracted_data");
-        let named_so =
-            Fragment::of(&self.fragment).is_some_and(|fragment| fragment.run == self.run);
-        if !named_so || !is_directly_in(&self.fragment, &folder) {
+        let folder = database_dir.join("extracted_data");
+        let named_so = Fragment::of(fragment).is_some_and(|fragment| fragment.run == *run);
+        if !named_so || !is_directly_in(fragment, &folder) {
             return Err(Refusal::NotAFragment {
-                file: self.fragment,
+                file: fragment.clone(),
                 folder,
-                run: self.run,
+                run: *run,
             });
         }
-        match std::fs::symlink_metadata(&self.fragment) {
-            Ok(found) if !found.is_file() => Err(Refusal::NotAFile(self.fragment)),
+        match std::fs::symlink_metadata(fragment) {
+            Ok(found) if !found.is_file() => Err(Refusal::NotAFile(fragment.clone())),
             // Not there (yet): a network file system may show it later.
-            _ => Ok(self),
+            _ => Ok(()),
         }
     }
 
@@ -144,7 +151,8 @@ mod tests {
             let message = serde_json::json!({"msg_kind": "file_submission", "data": {
                 "damnit_dir": self.0.path(), "new_file": file, "proposal": 1234, "run": 7,
                 "computed_by": {"hostname": "h", "username": "u"}}});
-            Submission::parse(message.to_string().as_bytes())
+            let submission = Submission::parse(message.to_string().as_bytes())?;
+            submission.check().map(|()| submission)
         }
     }
 

@@ -1,81 +1,124 @@
-//! The combiner as a service: hears of fragments, looks for those that nobody announced, merges both.
+//! The combiner as a service: hears of fragments, looks for those that nobody announced, has both merged.
+//!
+//! It does none of the work itself and waits for nobody: one merge that takes long holds up nothing else.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use runledger_context::run::RunId;
 use tracing::{debug, error, info, warn};
 
-use super::merge_run;
-use super::merging::combine_until;
+use super::hearing::Hearing;
+use super::known_folders::KnownFolders;
+use super::positions::{Place, Positions};
 use super::request::{Refusal, Submission};
+use super::schedule::{FIRST_RETRY, LONGEST_RETRY, Schedule, Task};
+use super::work::{Answer, Work};
+use super::workers::{Number, Workers};
 use crate::Result;
-use crate::kafka::{Consumer, ConsumerSettings};
+use crate::kafka::ConsumerSettings;
 use crate::message::Message;
 use crate::publisher::{Publisher, PublisherSettings};
 
-/// How long one look at the broker takes.
+/// How long nothing may happen before the clock is looked at.
 const LOOK: Duration = Duration::from_millis(200);
-/// How many messages are taken at once.
-const AT_ONCE: usize = 500;
-/// How long another program may hold a table before its runs wait for their next turn: the others go on.
-const BUSY: Duration = Duration::from_secs(1);
 /// A fragment that was announced and cannot be seen is waited for this long; after that, looking finds it.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How soon a merge that failed is tried again; twice as long after each failure, up to the longest.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How often the known folders are looked through.
 const RESCAN: Duration = Duration::from_secs(60);
-/// How long the last messages, and then the group, may take when the service stops.
+/// How long the merges at hand, then the last messages, then the group may take when the service stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How the service works.
 #[derive(Debug, Clone)]
 pub struct CombinerSettings {
+    /// Its own folder: the databases that a listener there watches are looked through, and it is remembered there
+    /// which others are.
+    pub dir: PathBuf,
     /// Where fragments are announced; None: only the known folders are looked through.
     pub consumer: Option<ConsumerSettings>,
     /// Where the news goes.
     pub publisher: PublisherSettings,
-    /// Folders to look through from the start.
-    pub folders: Vec<PathBuf>,
+    /// The command line of a process that does as [`serve_requests`](super::serve_requests). None: all is merged in
+    /// this process, where merges wait for each other.
+    pub worker: Option<Vec<OsString>>,
 }
 
 /// Runs until `stop` is raised.
 ///
 /// # Errors
-/// The Kafka library refuses its settings.
+/// The Kafka library refuses its settings, or gives up.
 pub fn run_service(settings: CombinerSettings, stop: &AtomicBool) -> Result<()> {
+    let (events, heard) = mpsc::channel();
+    let publisher = Publisher::new(&settings.publisher)?;
+    let hearing = settings
+        .consumer
+        .map(|consumer| Hearing::start(consumer, events.clone(), Event::Heard))
+        .transpose()?;
+    let (news, teller) = start_telling(publisher);
     let mut service = Service {
-        consumer: settings.consumer.map(Consumer::new).transpose()?,
-        publisher: Publisher::new(&settings.publisher)?,
-        folders: settings.folders.into_iter().collect(),
-        open: VecDeque::new(),
+        workers: Workers::new(settings.worker, settings.publisher.broker.is_some()),
+        folders: KnownFolders::of(&settings.dir),
+        hearing,
+        news,
+        events,
+        schedule: Schedule::default(),
+        positions: Positions::default(),
+        under_way: BTreeMap::new(),
+        found: BTreeSet::new(),
         merged: Merged::default(),
         next_scan: Instant::now(),
     };
-    info!(folders = service.folders.len(), "the combiner is ready");
-    while !stop.load(Ordering::Relaxed) {
-        service.hear()?;
-        service.merge_announced(stop);
-        service.look_around(stop);
-        service.publisher.advance();
-    }
-    service.publisher.close(FAREWELL);
-    if let Some(consumer) = service.consumer {
-        consumer.close(FAREWELL);
+    info!(folder = %settings.dir.display(), "the combiner is ready");
+    let served = service.serve(&heard, stop);
+    service.close(&heard);
+    if teller.join().is_err() {
+        error!("the thread that publishes has panicked");
     }
     info!("the combiner has stopped");
-    Ok(())
+    served
+}
+
+/// What the service hears.
+enum Event {
+    Heard(Result<Vec<Message>>),
+    Answered(Number, Answer),
+}
+
+/// Publishes what is in the outboxes of the folders that are named, in a thread of its own.
+fn start_telling(mut publisher: Publisher) -> (Sender<PathBuf>, JoinHandle<()>) {
+    let (news, folders) = mpsc::channel::<PathBuf>();
+    let thread = thread::spawn(move || {
+        loop {
+            match folders.recv_timeout(LOOK) {
+                Ok(folder) => publisher.send_kept(&folder),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            publisher.advance();
+        }
+        publisher.close(FAREWELL);
+    });
+    (news, thread)
 }
 
 struct Service {
-    consumer: Option<Consumer>,
-    publisher: Publisher,
-    folders: BTreeSet<PathBuf>,
-    /// Messages whose position is not stored yet, in the order in which they came.
-    open: VecDeque<Open>,
+    workers: Workers,
+    folders: KnownFolders,
+    hearing: Option<Hearing>,
+    news: Sender<PathBuf>,
+    events: Sender<Event>,
+    schedule: Schedule,
+    positions: Positions,
+    /// What each worker is at.
+    under_way: BTreeMap<Number, Task>,
+    /// Runs that looking found, until they have had their turn.
+    found: BTreeSet<(PathBuf, Option<RunId>)>,
     /// Fragments merged of late, some of them before their announcement was heard.
     merged: Merged,
     next_scan: Instant,
@@ -104,185 +147,203 @@ impl Merged {
     }
 }
 
-struct Open {
-    message: Message,
-    /// What is still to be done.
-    todo: Option<Todo>,
-}
-
-struct Todo {
-    submission: Submission,
-    since: Instant,
-    next_try: Instant,
-    wait: Duration,
-}
-
 impl Service {
-    fn hear(&mut self) -> Result<()> {
-        let Some(consumer) = &self.consumer else {
-            std::thread::sleep(LOOK);
-            return Ok(());
-        };
-        for message in consumer.poll(LOOK, AT_ONCE)? {
-            let todo = match Submission::parse(&message.payload) {
-                Ok(submission) => {
-                    self.folders.insert(submission.database_dir.clone());
-                    Some(Todo::of(submission))
-                }
-                Err(Refusal::NotForUs) => None,
-                Err(why) => {
-                    warn!(
-                        offset = message.offset,
-                        "a file submission is refused: {why}"
-                    );
-                    None
-                }
-            };
-            self.open.push_back(Open { message, todo });
+    fn serve(&mut self, heard: &Receiver<Event>, stop: &AtomicBool) -> Result<()> {
+        while !stop.load(Ordering::Relaxed) {
+            if let Ok(event) = heard.recv_timeout(LOOK) {
+                self.take(event)?;
+            }
+            while let Ok(event) = heard.try_recv() {
+                self.take(event)?;
+            }
+            self.look_around();
+            self.give_out();
         }
         Ok(())
     }
 
-    /// Tries what is due; when `stop` is raised, the rest is heard again after the next start.
-    fn merge_announced(&mut self, stop: &AtomicBool) {
-        let now = Instant::now();
-        // Folders in which something failed just now: what else is due there would wait for the same.
-        let mut stuck: BTreeSet<PathBuf> = BTreeSet::new();
-        for open in &mut self.open {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let Some(todo) = open.todo.as_mut().filter(|todo| todo.next_try <= now) else {
-                continue;
-            };
-            if stuck.contains(&todo.submission.database_dir) {
-                todo.next_try = Instant::now() + FIRST_RETRY;
-                continue;
-            }
-            match todo.advance(&mut self.publisher, &mut self.merged) {
-                Step::Done => open.todo = None,
-                Step::NotThere => {}
-                Step::Failed => {
-                    stuck.insert(todo.submission.database_dir.clone());
-                }
+    /// What is being merged may end, so that it need not be heard again.
+    fn close(mut self, heard: &Receiver<Event>) {
+        let until = Instant::now() + FAREWELL;
+        while !self.under_way.is_empty()
+            && let Ok(event) = heard.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            if let Event::Answered(number, answer) = event {
+                self.answered(number, answer);
             }
         }
-        self.store_done();
+        drop(self.news);
+        if let Some(hearing) = self.hearing {
+            hearing.close(FAREWELL);
+        }
     }
 
-    /// Moves the group's position behind what is done without a gap.
-    fn store_done(&mut self) {
-        let mut done = Vec::new();
-        let mut blocked: BTreeSet<(String, i32)> = BTreeSet::new();
-        let mut rest = VecDeque::new();
-        for open in self.open.drain(..) {
-            let partition = (open.message.topic.clone(), open.message.partition);
-            if open.todo.is_some() || blocked.contains(&partition) {
-                blocked.insert(partition);
-                rest.push_back(open);
-            } else {
-                done.push(open.message);
+    fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Heard(messages) => messages?.iter().for_each(|message| self.hear(message)),
+            Event::Answered(number, answer) => self.answered(number, answer),
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, message: &Message) {
+        let offset = message.offset;
+        let submission = Submission::parse(&message.payload);
+        let message = Some((self.positions.heard(message), message.timestamp));
+        match submission {
+            Ok(submission) => self.plan(Work::Follow(submission), message),
+            Err(why) => {
+                if why != Refusal::NotForUs {
+                    warn!(offset, "a file submission is refused: {why}");
+                }
+                self.done_with(message);
             }
         }
-        self.open = rest;
-        if let Some(consumer) = &self.consumer {
-            consumer.store(&done);
-        }
+    }
+
+    fn plan(&mut self, work: Work, message: Option<(Place, i64)>) {
+        let task = Task {
+            work,
+            message,
+            wait: FIRST_RETRY,
+        };
+        self.schedule.add(task, Instant::now());
     }
 
     /// Fragments that nobody announced, and messages that wait.
-    fn look_around(&mut self, stop: &AtomicBool) {
+    fn look_around(&mut self) {
         if Instant::now() < self.next_scan {
             return;
         }
-        for folder in self.folders.clone() {
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-            self.look_into(&folder, stop);
-        }
         self.next_scan = Instant::now() + RESCAN;
+        for folder in self.folders.all() {
+            self.plan_found(Work::Look(folder));
+        }
     }
 
-    fn look_into(&mut self, folder: &Path, stop: &AtomicBool) {
-        match combine_until(stop, folder, BUSY, &mut self.publisher) {
-            Ok(combined) => {
-                self.merged.add(combined.fragments);
-                let waiting: BTreeMap<_, _> = combined.waiting.into_iter().collect();
-                for (run, why) in waiting {
-                    warn!(%run, "its fragments wait: {why}");
-                }
+    /// What looking asks for again and again is planned once.
+    fn plan_found(&mut self, work: Work) {
+        if self.found.insert((work.folder().into(), work.run())) {
+            self.plan(work, None);
+        }
+    }
+
+    fn give_out(&mut self) {
+        while self.workers.is_one_free()
+            && let Some(task) = self.schedule.next(Instant::now())
+        {
+            if self.is_merged(&task) {
+                self.schedule.ended(&task.work);
+                self.done_with(task.message);
+                continue;
             }
-            Err(why) => error!("cannot look for fragments in {}: {why}", folder.display()),
-        }
-    }
-}
-
-impl Todo {
-    fn of(submission: Submission) -> Self {
-        let now = Instant::now();
-        Self {
-            submission,
-            since: now,
-            next_try: now,
-            wait: FIRST_RETRY,
+            let number = self
+                .workers
+                .give(task.work.clone(), &self.events, Event::Answered);
+            self.under_way.insert(number, task);
         }
     }
 
-    /// Tries to merge what was announced.
-    fn advance(&mut self, publisher: &mut Publisher, merged: &mut Merged) -> Step {
-        if merged.paths.contains(&self.submission.fragment) {
-            return Step::Done;
-        }
-        if !self.submission.is_there() {
-            return self.miss();
-        }
-        let Submission {
-            database_dir, run, ..
-        } = &self.submission;
-        // The run's other fragments come along, in the order in which they were written.
-        let why = match merge_run(database_dir, *run, BUSY, publisher) {
-            Ok(combined) => {
-                merged.add(combined.fragments);
-                "it is there still".to_owned()
-            }
-            Err(why) => why.to_string(),
+    /// The run's other fragments come along with each.
+    fn is_merged(&self, task: &Task) -> bool {
+        matches!(&task.work, Work::Follow(submission) if self.merged.paths.contains(&submission.fragment))
+    }
+
+    fn answered(&mut self, number: Number, answer: Answer) {
+        self.workers.is_free(number);
+        let Some(task) = self.under_way.remove(&number) else {
+            return;
         };
-        // Also where it was broken, and is set aside now.
-        if !self.submission.is_there() {
-            return Step::Done;
+        self.schedule.ended(&task.work);
+        if task.message.is_none() {
+            self.found
+                .remove(&(task.work.folder().into(), task.work.run()));
         }
-        self.postpone(&why);
-        Step::Failed
+        if task.message.is_some() && !matches!(answer, Answer::Refused(_)) {
+            self.folders.add(task.work.folder());
+        }
+        match answer {
+            Answer::Seen { runs, news } => self.seen(task.work.folder(), runs, news),
+            Answer::Done(fragments) => self.done(task, fragments),
+            Answer::NotThere => self.missed(task),
+            Answer::Refused(why) => {
+                warn!("a file submission is refused: {why}");
+                self.done_with(task.message);
+            }
+            Answer::Failed(why) | Answer::Busy(why) => {
+                let folder = task.work.folder().to_path_buf();
+                self.schedule.rest(&folder, Instant::now() + FIRST_RETRY);
+                self.postpone(task, &why);
+            }
+        }
     }
 
-    fn miss(&mut self) -> Step {
-        if self.since.elapsed() > PATIENCE {
-            let Submission { fragment, run, .. } = &self.submission;
-            info!(%run, "{} is not there; merged already, or found by looking later", fragment.display());
-            return Step::Done;
+    fn seen(&mut self, folder: &Path, runs: Vec<RunId>, news: bool) {
+        for run in runs {
+            self.plan_found(Work::Merge(folder.into(), run));
         }
-        self.postpone("it cannot be seen yet");
-        Step::NotThere
+        if news {
+            self.tell(folder);
+        }
     }
 
-    fn postpone(&mut self, why: &str) {
-        let Submission { fragment, run, .. } = &self.submission;
-        debug!(%run, "{} waits: {why}", fragment.display());
-        if self.wait >= LONGEST_RETRY {
-            warn!(%run, "{} still waits: {why}", fragment.display());
+    fn done(&mut self, task: Task, fragments: Vec<PathBuf>) {
+        if !fragments.is_empty() {
+            self.tell(task.work.folder());
         }
-        self.next_try = Instant::now() + self.wait;
-        self.wait = (self.wait * 2).min(LONGEST_RETRY);
+        self.merged.add(fragments);
+        self.done_with(task.message);
+    }
+
+    fn tell(&self, folder: &Path) {
+        // Where the thread has ended, the next service finds the outbox by looking.
+        let _ = self.news.send(folder.into());
+    }
+
+    /// Nothing is left to do for a message.
+    fn done_with(&mut self, message: Option<(Place, i64)>) {
+        let behind = message.and_then(|(place, _)| self.positions.done(place));
+        if let (Some(place), Some(hearing)) = (behind, &self.hearing) {
+            hearing.store(place);
+        }
+    }
+
+    fn missed(&mut self, task: Task) {
+        let sent = task.message.as_ref().map_or(0, |(_, sent)| *sent);
+        if since(sent) <= PATIENCE {
+            return self.postpone(task, "it cannot be seen yet");
+        }
+        debug!(
+            "{:?} is not there; merged already, or found by looking later",
+            task.work
+        );
+        self.done_with(task.message);
+    }
+
+    /// What looking found is found again.
+    fn postpone(&mut self, mut task: Task, why: &str) {
+        let folder = task.work.folder().display().to_string();
+        let run = task
+            .work
+            .run()
+            .map(|run| run.to_string())
+            .unwrap_or_default();
+        if task.message.is_none() || task.wait >= LONGEST_RETRY {
+            warn!(run, folder, "its fragments wait: {why}");
+        } else {
+            debug!(run, folder, "its fragments wait: {why}");
+        }
+        if task.message.is_some() {
+            let when = Instant::now() + task.wait;
+            task.wait = (task.wait * 2).min(LONGEST_RETRY);
+            self.schedule.add(task, when);
+        }
     }
 }
 
-/// What came of a try.
-enum Step {
-    /// Nothing is left to do.
-    Done,
-    /// The fragment cannot be seen; that costs nobody any time.
-    NotThere,
-    /// It is there and cannot be merged now.
-    Failed,
+/// How long ago a moment was, in milliseconds since 1970.
+fn since(sent: i64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let sent = Duration::from_millis(u64::try_from(sent).unwrap_or(0));
+    now.unwrap_or_default().saturating_sub(sent)
 }

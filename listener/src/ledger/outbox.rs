@@ -60,6 +60,17 @@ impl Ledger {
         self.done(read())
     }
 
+    /// Whether any message waits.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn has_waiting_messages(&self) -> Result<bool> {
+        let found = self
+            .connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM outbox)", [], |row| row.get(0));
+        self.done(found)
+    }
+
     /// A broker has these messages.
     ///
     /// # Errors

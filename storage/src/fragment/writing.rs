@@ -6,12 +6,13 @@ use hdf5_metno::{File, Group};
 use runledger_context::run::RunId;
 use runledger_context::value::{Array, Cell, Data, Failure, Outcome, Summary};
 
+use super::writer;
 use crate::error::{Error, Result};
 use crate::hdf5::{self, OBJTYPE, words};
 use crate::pictures::{self, Drawn};
 use crate::{results_dir, sharing};
 
-const WRITING: &str = ".writing.h5";
+pub(super) const WRITING: &str = ".writing.h5";
 /// The groups beside the variables' own.
 pub(crate) const SUMMARIES: &str = ".reduced";
 pub(crate) const PREVIEWS: &str = ".preview";
@@ -44,6 +45,7 @@ impl FragmentWriter {
         let begin = || -> hdf5::Outcome<File> {
             let file = hdf5::create(&path)?;
             hdf5::set_text(&file, "provenance", provenance)?;
+            hdf5::set_text(&file, writer::ATTRIBUTE, &writer::this())?;
             for group in [SUMMARIES, PREVIEWS, ERRORS] {
                 file.create_group(group).map_err(words)?;
             }
@@ -204,7 +206,7 @@ impl FragmentWriter {
     pub fn finish(self) -> Result<PathBuf> {
         let Self { file, path, .. } = self;
         let place = ready_path(&path);
-        forget_running(&file).map_err(|reason| Error::results(&path, reason))?;
+        forget_notes(&file).map_err(|reason| Error::results(&path, reason))?;
         file.flush()
             .and_then(|()| file.close())
             .map_err(|error| Error::results(&path, words(error)))?;
@@ -231,8 +233,18 @@ fn ready_path(writing: &Path) -> PathBuf {
 }
 
 fn forget_running(file: &File) -> hdf5::Outcome {
-    match file.attr(RUNNING) {
-        Ok(_) => file.delete_attr(RUNNING).map_err(words),
+    forget_note(file, RUNNING)
+}
+
+/// What is of interest only while it is written.
+fn forget_notes(file: &File) -> hdf5::Outcome {
+    forget_running(file)?;
+    forget_note(file, writer::ATTRIBUTE)
+}
+
+fn forget_note(file: &File, name: &str) -> hdf5::Outcome {
+    match file.attr(name) {
+        Ok(_) => file.delete_attr(name).map_err(words),
         Err(_) => Ok(()),
     }
 }
@@ -258,7 +270,7 @@ pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf
     for (name, failure) in failures {
         save_failure(&file, name, failure).map_err(failed)?;
     }
-    forget_running(&file).map_err(failed)?;
+    forget_notes(&file).map_err(failed)?;
     file.close().map_err(|error| failed(words(error)))?;
     let place = ready_path(writing);
     results_dir::settle(writing, &place)?;

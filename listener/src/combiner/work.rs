@@ -1,0 +1,134 @@
+//! What the service has done for it, and what comes of it: plain values, which can be told to another process.
+
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use runledger_context::run::RunId;
+use serde::{Deserialize, Serialize};
+
+use super::merging::{merge_quietly, ready_runs};
+use super::request::Submission;
+use crate::Result;
+use crate::ledger::Ledger;
+
+/// How long another program may hold a table before its runs wait for their next turn.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// One piece of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Work {
+    /// See which runs of a folder have fragments, and whether its outbox has messages.
+    Look(PathBuf),
+    /// Merge what is ready of a run that was found by looking.
+    Merge(PathBuf, RunId),
+    /// Merge what was announced, and the run's other fragments with it.
+    Follow(Submission),
+}
+
+/// What came of a piece of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// Runs that have fragments, and whether messages wait.
+    Seen {
+        /// The runs.
+        runs: Vec<RunId>,
+        /// Whether messages wait in the outbox.
+        news: bool,
+    },
+    /// These fragments are merged; nothing is left to do.
+    Done(Vec<PathBuf>),
+    /// The announced fragment cannot be seen.
+    NotThere,
+    /// What was announced may not be followed.
+    Refused(String),
+    /// Not now; the fragments are still there.
+    Failed(String),
+    /// Another combiner is at work there.
+    Busy(String),
+}
+
+impl Work {
+    /// The database's folder.
+    pub(super) fn folder(&self) -> &Path {
+        match self {
+            Self::Look(folder) | Self::Merge(folder, _) => folder,
+            Self::Follow(submission) => &submission.database_dir,
+        }
+    }
+
+    /// The run, of which only one piece of work is done at a time.
+    pub(super) fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Look(_) => None,
+            Self::Merge(_, run) => Some(*run),
+            Self::Follow(submission) => Some(submission.run),
+        }
+    }
+}
+
+/// Why there is nothing to do, if so. To be asked before anything is done: whoever can announce names any path.
+pub(super) fn forestall(work: &Work) -> Option<Answer> {
+    let Work::Follow(submission) = work else {
+        return None;
+    };
+    match submission.check() {
+        Err(why) => Some(Answer::Refused(why.to_string())),
+        Ok(()) => (!submission.is_there()).then_some(Answer::NotThere),
+    }
+}
+
+/// Does it; news only gets into the outbox, if it is to be told at all.
+pub(super) fn perform(work: &Work, tells: bool) -> Answer {
+    let done = match work {
+        Work::Look(folder) => look(folder, tells),
+        Work::Merge(folder, run) => merge(folder, *run, tells),
+        Work::Follow(submission) => follow(submission, tells),
+    };
+    done.unwrap_or_else(|why| Answer::Failed(why.to_string()))
+}
+
+/// A folder whose database is gone, or not to be seen just now, has nothing to merge.
+fn look(folder: &Path, tells: bool) -> Result<Answer> {
+    if !folder.join("runs.sqlite").is_file() {
+        let (runs, news) = (Vec::new(), false);
+        return Ok(Answer::Seen { runs, news });
+    }
+    let news = tells
+        && folder.join("ledger.sqlite").is_file()
+        && Ledger::open(folder)?.has_waiting_messages()?;
+    let runs = ready_runs(folder)?.into_iter().collect();
+    Ok(Answer::Seen { runs, news })
+}
+
+fn merge(folder: &Path, run: RunId, tells: bool) -> Result<Answer> {
+    let combined = merge_quietly(folder, run, BUSY, tells)?;
+    Ok(Answer::Done(combined.fragments))
+}
+
+fn follow(submission: &Submission, tells: bool) -> Result<Answer> {
+    let answer = merge(&submission.database_dir, submission.run, tells)?;
+    // Also where it was broken, and is set aside now.
+    match submission.is_there() {
+        true => Ok(Answer::Failed("it is there still".into())),
+        false => Ok(answer),
+    }
+}
+
+/// Does what is asked for, one JSON value a line, until nobody asks any more; answers likewise.
+///
+/// # Errors
+/// Nobody can be understood, or hears the answers.
+pub fn serve_requests(
+    requests: impl BufRead,
+    mut answers: impl Write,
+    tells: bool,
+) -> std::io::Result<()> {
+    for line in requests.lines() {
+        let work: Work = serde_json::from_str(&line?)?;
+        let answer = serde_json::to_string(&perform(&work, tells))?;
+        writeln!(answers, "{answer}")?;
+        answers.flush()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Who merges: a few processes, so that one that takes long, or never comes back, holds up its own run only.
+//!
+//! HDF5 does one thing at a time in a process, so threads would not do. Each process has a thread here that waits for
+//! it. A process whose combiner is gone ends when it has finished what it is at.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use tracing::error;
+
+use super::folder_lock::FolderLocks;
+use super::work::{Answer, Work, forestall, perform};
+use crate::Error;
+
+/// So many pieces of work are done at a time.
+pub(super) const AT_MOST: usize = 8;
+/// A process without work is ended after this long.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The number of a worker.
+pub(super) type Number = usize;
+
+/// The workers.
+pub(super) struct Workers {
+    hands: Hands,
+    locks: Arc<FolderLocks>,
+    idle: Vec<Number>,
+    known: BTreeMap<Number, Sender<Work>>,
+}
+
+/// What every worker is made from.
+#[derive(Clone)]
+struct Hands {
+    /// The command line of a process that does as [`serve_requests`](super::serve_requests); without one the
+    /// thread does the work itself.
+    program: Option<Vec<OsString>>,
+    tells: bool,
+}
+
+impl Workers {
+    /// No worker yet: each is made when it is needed.
+    pub(super) fn new(program: Option<Vec<OsString>>, tells: bool) -> Self {
+        Self {
+            hands: Hands { program, tells },
+            locks: Arc::default(),
+            idle: Vec::new(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Whether one has nothing to do.
+    pub(super) fn is_one_free(&self) -> bool {
+        !self.idle.is_empty() || self.known.len() < AT_MOST
+    }
+
+    /// Gives a piece of work to one who has nothing to do, and says to whom; the answer goes through `done`.
+    pub(super) fn give<E: Send + 'static>(
+        &mut self,
+        work: Work,
+        done: &Sender<E>,
+        event: fn(Number, Answer) -> E,
+    ) -> Number {
+        // The one who worked last has everything at hand.
+        let number = self.idle.pop().unwrap_or(self.known.len());
+        let (hands, locks, done) = (self.hands.clone(), self.locks.clone(), done.clone());
+        let worker = self.known.entry(number).or_insert_with(|| {
+            let (give, take) = mpsc::channel();
+            let tell = move |answer| done.send(event(number, answer)).is_ok();
+            thread::spawn(move || work_off(&take, &hands, &locks, tell));
+            give
+        });
+        // It takes what comes for as long as we are there.
+        let _ = worker.send(work);
+        number
+    }
+
+    /// Its answer has come.
+    pub(super) fn is_free(&mut self, number: Number) {
+        self.idle.push(number);
+    }
+}
+
+/// One worker's life.
+fn work_off(
+    work: &Receiver<Work>,
+    hands: &Hands,
+    locks: &FolderLocks,
+    tell: impl Fn(Answer) -> bool,
+) {
+    let mut process: Option<Process> = None;
+    loop {
+        match work.recv_timeout(IDLE) {
+            Ok(work) => {
+                let answer = forestall(&work)
+                    .unwrap_or_else(|| do_locked(&work, hands, locks, &mut process));
+                if !tell(answer) {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => process = None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Looking changes nothing that another combiner would mind.
+fn do_locked(
+    work: &Work,
+    hands: &Hands,
+    locks: &FolderLocks,
+    process: &mut Option<Process>,
+) -> Answer {
+    let _one_combiner = match work {
+        Work::Look(_) => None,
+        _ => match locks.take(work.folder()) {
+            Ok(lock) => Some(lock),
+            Err(why @ Error::Combining { .. }) => return Answer::Busy(why.to_string()),
+            // Whatever is named there, a folder that cannot be locked is none to merge in.
+            Err(why) => return Answer::Failed(why.to_string()),
+        },
+    };
+    match &hands.program {
+        None => perform(work, hands.tells),
+        Some(program) => by_process(work, program, process),
+    }
+}
+
+fn by_process(work: &Work, program: &[OsString], process: &mut Option<Process>) -> Answer {
+    let asked = match process.take() {
+        Some(process) => Ok(process),
+        None => Process::start(program),
+    };
+    let answered = asked.and_then(|mut asked| match asked.ask(work) {
+        Ok(answer) => {
+            *process = Some(asked);
+            Ok(answer)
+        }
+        Err(why) => Err(asked.end(&why)),
+    });
+    answered.unwrap_or_else(|why| {
+        error!(folder = %work.folder().display(), "merging was cut short: {why}");
+        Answer::Failed(why)
+    })
+}
+
+/// A process that merges. When it is dropped, it ends as soon as it has nothing to do.
+struct Process {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(program: &[OsString]) -> Result<Self, String> {
+        let (name, arguments) = program.split_first().ok_or("it has no name")?;
+        let mut child = Command::new(name)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|why| format!("{} cannot be started: {why}", name.display()))?;
+        let requests = child.stdin.take();
+        let answers = child.stdout.take().ok_or("it has no output")?;
+        Ok(Self {
+            child,
+            requests,
+            answers: BufReader::new(answers),
+        })
+    }
+
+    fn ask(&mut self, work: &Work) -> Result<Answer, String> {
+        let request = serde_json::to_string(work).map_err(|why| why.to_string())?;
+        let requests = self.requests.as_mut().ok_or("it takes no requests")?;
+        writeln!(requests, "{request}").map_err(|why| why.to_string())?;
+        let mut line = String::new();
+        let read = self.answers.read_line(&mut line);
+        read.map_err(|why| why.to_string())?;
+        serde_json::from_str(&line).map_err(|why| format!("{why} in {line:?}"))
+    }
+
+    /// What became of it, in words.
+    fn end(mut self, why: &str) -> String {
+        self.requests = None;
+        match self.child.wait() {
+            Ok(status) => match status.signal() {
+                Some(signal) => format!("the process at it was ended by signal {signal}"),
+                None => format!("the process at it ended with {status} ({why})"),
+            },
+            Err(also) => format!("{why}; {also}"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.requests = None;
+        // It has nothing to do, or its combiner is about to end as well.
+        let _ = self.child.wait();
+    }
+}
