@@ -101,7 +101,8 @@ impl Publisher {
         update: &Update,
     ) -> Result<()> {
         if self.is_enabled() {
-            keep_for_later(database_dir, topic, update)?;
+            let message = (topic.to_owned(), update.payload());
+            Ledger::open(database_dir)?.keep_messages(&[message])?;
             self.send_kept(database_dir);
         }
         Ok(())
@@ -124,7 +125,7 @@ impl Publisher {
         }
     }
 
-    /// Sends what was [kept for later](keep_for_later), behind what waits there already.
+    /// Sends what somebody has put into a database's outbox, behind what waits there already.
     pub fn send_kept(&mut self, database_dir: &Path) {
         if !self.held.contains_key(database_dir) {
             self.drain(database_dir);
@@ -271,15 +272,6 @@ impl Publisher {
         self.keep(rest);
         self.held.len()
     }
-}
-
-/// Puts a message into a database's outbox: it is on disk then, for any publisher to send.
-///
-/// # Errors
-/// [`crate::Error::Ledger`].
-pub(crate) fn keep_for_later(database_dir: &Path, topic: &str, update: &Update) -> Result<()> {
-    let message = (topic.to_owned(), update.payload());
-    Ledger::open(database_dir)?.keep_messages(&[message])
 }
 
 /// Delivered messages need not wait any more. Where that cannot be written down, they are sent twice.

@@ -316,3 +316,26 @@ fn two_combiners_of_one_folder_merge_each_fragment_once() {
             })
     );
 }
+
+#[test]
+fn a_readers_long_transaction_makes_a_merge_wait_and_loses_nothing() {
+    let broker = EmbeddedBroker::start(&[FILE_SUBMISSIONS]).unwrap();
+    let (read, free) = (database(), database());
+    let reader = rusqlite::Connection::open(read.path().join("runs.sqlite")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = "SELECT count(*) FROM run_variables";
+    reader
+        .query_row(count, [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    for (folder, number) in [(&read, 7), (&free, 8)] {
+        let file = fragment(folder.path(), number, "a", "energy", 1.5);
+        let update = Update::submission(folder.path(), &file, run(number));
+        announce(&broker, &update.payload());
+    }
+    let _service = Service::start(Some(&broker), &[]);
+    eventually("the other one's row", || {
+        value(free.path(), 8, "energy") == Some(1.5)
+    });
+    drop(reader);
+    eventually("the row", || value(read.path(), 7, "energy") == Some(1.5));
+}

@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod reading;
+mod trimming;
 mod writer;
 mod writing;
 
@@ -18,6 +19,7 @@ use crate::results_dir;
 
 pub use abandoned::abandoned;
 pub use reading::{Summaries, summaries};
+pub use trimming::trim;
 pub use writing::{FragmentWriter, running, salvage, writing_path};
 
 const READY: &str = ".ready.h5";
@@ -35,6 +37,13 @@ impl Fragment {
     /// The fragment that a path names; None if that is no name of a complete fragment.
     pub fn of(path: &Path) -> Option<Self> {
         Self::named(path, READY)
+    }
+
+    /// When it was written, in seconds since 1970; 0 if that cannot be told.
+    pub fn written_at(&self) -> f64 {
+        let modified = fs::metadata(&self.path).and_then(|found| found.modified());
+        let since = modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH));
+        since.map_or(0.0, |since| since.unwrap_or_default().as_secs_f64())
     }
 
     fn named(path: &Path, ending: &str) -> Option<Self> {

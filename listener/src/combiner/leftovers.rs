@@ -1,11 +1,12 @@
 //! What a job had finished that was killed while nobody watched over it.
 
+use std::fs::File;
 use std::path::Path;
 
 use runledger_context::run::RunId;
 use runledger_context::value::Failure;
 use runledger_storage::fragment;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 /// Completes the fragments of jobs that are known to be dead; the variable that was running gets the reason. One
 /// that died in the middle of a write stays where it is: people may want to look at it.
@@ -18,7 +19,16 @@ pub(super) fn hand_in(database_dir: &Path) {
 fn complete(writing: &Path, run: RunId) {
     let running = fragment::running(writing).map(|name| (name, died()));
     let running: Vec<_> = running.into_iter().collect();
-    match fragment::salvage(writing, &running) {
+    let modified = std::fs::metadata(writing).and_then(|found| found.modified());
+    let salvaged = fragment::salvage(writing, &running);
+    // As old as what it has: whatever was computed since is newer.
+    if let (Ok(ready), Ok(modified)) = (&salvaged, modified) {
+        let file = File::options().write(true).open(ready);
+        if let Err(why) = file.and_then(|file| file.set_modified(modified)) {
+            warn!(%run, "{} looks newer than it is: {why}", ready.display());
+        }
+    }
+    match salvaged {
         Ok(_) => info!(%run, "its job died unseen; what it had finished is merged"),
         Err(why) => debug!(%run, "its job died unseen, and what it left cannot be read: {why}"),
     }

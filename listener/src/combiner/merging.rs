@@ -14,8 +14,9 @@ use tracing::{info, warn};
 
 use super::broken::set_aside;
 use super::folder_lock::FolderLock;
-use super::leftovers;
-use crate::publisher::{Publisher, keep_for_later};
+use super::{leftovers, stale};
+use crate::ledger::Ledger;
+use crate::publisher::Publisher;
 use crate::updates::Update;
 use crate::{Error, Result};
 
@@ -99,37 +100,62 @@ fn merge(db: &mut Database, run: RunId, tells: bool, combined: &mut Combined) ->
     let dir = db.dir().to_path_buf();
     let _one_writer = run_file::lock(&dir, run)?;
     let mut fragments = sound(&dir, fragment::ready_fragments(&dir, Some(run))?, combined);
-    compose(&dir, run, &mut fragments, combined)?;
     if fragments.is_empty() {
         return Ok(());
     }
-    for (_, summaries) in &fragments {
-        save(db, run, summaries)?;
+    let mut ledger = Ledger::open(&dir)?;
+    stale::take_out(&ledger, run, &mut fragments)?;
+    compose(&dir, run, &mut fragments, combined)?;
+    for found in &fragments {
+        save(db, run, &found.summaries)?;
     }
-    if tells {
-        let rows = fragments.iter().flat_map(|(_, summaries)| &summaries.rows);
-        let news = Update::values(run, rows.map(|(name, _)| name.as_str()));
-        keep_for_later(&dir, &db.update_topic(), &news)?;
-    }
+    note(
+        &mut ledger,
+        run,
+        &fragments,
+        tells.then(|| db.update_topic()),
+    )?;
     info!(%run, fragments = fragments.len(), "merged");
     combined.runs.push(run);
-    for (fragment, _) in fragments {
+    for Found { fragment, .. } in fragments {
         fragment::remove(&fragment)?;
         combined.fragments.push(fragment.path);
     }
     Ok(())
 }
 
+/// A fragment that can be read.
+pub(super) struct Found {
+    pub(super) fragment: Fragment,
+    pub(super) summaries: Summaries,
+    /// When it was written, in seconds since 1970.
+    pub(super) written_at: f64,
+}
+
+/// How new the values are, and the news for `topic`, if it is to be told.
+fn note(ledger: &mut Ledger, run: RunId, merged: &[Found], topic: Option<String>) -> Result<()> {
+    let names: Vec<(&str, f64)> = merged
+        .iter()
+        .flat_map(|found| {
+            let rows = found.summaries.rows.iter();
+            rows.map(|(name, _)| (name.as_str(), found.written_at))
+        })
+        .collect();
+    let update = Update::values(run, names.iter().map(|(name, _)| *name));
+    let topic = topic.filter(|_| !names.is_empty());
+    ledger.note_merge(run, &names, topic.map(|topic| (topic, update.payload())))
+}
+
 /// The fragments that can be read; the others are set aside, so that they don't stand in the way.
-fn sound(
-    dir: &Path,
-    fragments: Vec<Fragment>,
-    combined: &mut Combined,
-) -> Vec<(Fragment, Summaries)> {
+fn sound(dir: &Path, fragments: Vec<Fragment>, combined: &mut Combined) -> Vec<Found> {
     let mut sound = Vec::new();
     for fragment in fragments {
         match fragment::summaries(&fragment.path) {
-            Ok(summaries) => sound.push((fragment, summaries)),
+            Ok(summaries) => sound.push(Found {
+                written_at: fragment.written_at(),
+                fragment,
+                summaries,
+            }),
             Err(why) => combined
                 .broken
                 .push(set_aside(dir, &fragment, &why.to_string())),
@@ -142,11 +168,14 @@ fn sound(
 fn compose(
     dir: &Path,
     run: RunId,
-    fragments: &mut Vec<(Fragment, Summaries)>,
+    fragments: &mut Vec<Found>,
     combined: &mut Combined,
 ) -> Result<()> {
     while !fragments.is_empty() {
-        let sources: Vec<Fragment> = fragments.iter().map(|(one, _)| one.clone()).collect();
+        let sources: Vec<Fragment> = fragments
+            .iter()
+            .map(|found| found.fragment.clone())
+            .collect();
         let Err(why) = run_file::merge(dir, run, &sources) else {
             break;
         };
@@ -154,7 +183,7 @@ fn compose(
         let Some(at) = at else {
             return Err(Error::Storage(why));
         };
-        let (fragment, _) = fragments.remove(at);
+        let Found { fragment, .. } = fragments.remove(at);
         combined
             .broken
             .push(set_aside(dir, &fragment, &why.to_string()));

@@ -10,6 +10,7 @@ mod positions;
 mod request;
 mod schedule;
 mod service;
+mod stale;
 mod work;
 mod workers;
 

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod jobs;
+mod merged;
 mod outbox;
 
 pub use attempts::{Attempt, Ending};
@@ -31,6 +32,12 @@ const CHAIN: Chain = Chain {
             version: 2,
             title: "progress of jobs",
             sql: include_str!("../../schema/ledger/0002_progress.sql"),
+            done: None,
+        },
+        Step {
+            version: 4,
+            title: "how new merged values are",
+            sql: include_str!("../../schema/ledger/0004_merged.sql"),
             done: None,
         },
     ],

@@ -1,6 +1,6 @@
 //! Messages that no broker took yet, in the order in which they were to go.
 
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::{Ledger, now};
 use crate::Result;
@@ -14,6 +14,20 @@ pub struct Waiting {
     pub topic: String,
     /// What it says.
     pub payload: Vec<u8>,
+}
+
+/// Puts messages into the outbox, with whatever else the transaction changes.
+pub(super) fn keep(
+    transaction: &Transaction<'_>,
+    messages: &[(String, Vec<u8>)],
+) -> rusqlite::Result<()> {
+    for (topic, payload) in messages {
+        transaction.execute(
+            "INSERT INTO outbox (topic, payload, created_at) VALUES (?1, ?2, ?3)",
+            params![topic, payload, now()],
+        )?;
+    }
+    Ok(())
 }
 
 impl Ledger {
@@ -30,12 +44,7 @@ impl Ledger {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (topic, payload) in messages {
-            transaction.execute(
-                "INSERT INTO outbox (topic, payload, created_at) VALUES (?1, ?2, ?3)",
-                params![topic, payload, now()],
-            )?;
-        }
+        keep(&transaction, messages)?;
         transaction.commit()
     }
 

@@ -44,6 +44,13 @@ pub(crate) fn half(
     name: &str,
     value: f64,
 ) -> FragmentWriter {
+    let mut writer = FragmentWriter::create(folder, run(number), token, "context.py").unwrap();
+    save(&mut writer, name, value);
+    writer
+}
+
+/// One number more.
+pub(crate) fn save(writer: &mut FragmentWriter, name: &str, value: f64) {
     let array = Array {
         dtype: Dtype::Plain("<f8".into()),
         shape: Vec::new(),
@@ -54,9 +61,7 @@ pub(crate) fn half(
         summary: Some(Summary::Array(array)),
         ..Cell::default()
     };
-    let mut writer = FragmentWriter::create(folder, run(number), token, "context.py").unwrap();
     writer.save(name, &Outcome::Cell(Box::new(cell))).unwrap();
-    writer
 }
 
 /// A complete fragment.
