@@ -281,6 +281,9 @@ pub(crate) struct Extract {
     /// The job's identity in updates and in the ledger [default: a new one]
     #[arg(long, value_name = "ID")]
     pub(crate) processing_id: Option<String>,
+    /// Which of the job's attempts in the ledger this is [default: a new one]
+    #[arg(long, value_name = "NUMBER", requires = "processing_id")]
+    pub(crate) attempt: Option<u32>,
 }
 
 /// Arguments of `reprocess`.

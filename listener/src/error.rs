@@ -82,5 +82,18 @@ pub enum Error {
     Context(#[from] runledger_context::Error),
 }
 
+impl Error {
+    /// The error with what caused it.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
 /// What most functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -52,8 +52,8 @@ impl Job {
         }
     }
 
-    /// The command line of `runledger` that does this job in the database's folder.
-    pub fn arguments(&self) -> Vec<OsString> {
+    /// The command line of `runledger` that does this job in the database's folder, as attempt `number`.
+    pub fn arguments(&self, number: u32) -> Vec<OsString> {
         let mut all: Vec<String> = vec![
             "extract".into(),
             self.run.proposal.0.to_string(),
@@ -61,9 +61,19 @@ impl Job {
             self.data.to_string(),
             "--processing-id".into(),
             self.processing_id.clone(),
+            "--attempt".into(),
+            number.to_string(),
         ];
         all.extend(self.request.options());
         all.into_iter().map(OsString::from).collect()
+    }
+
+    /// What tells the fragment of an attempt from all others: an earlier attempt that was given up may still write.
+    pub fn token(&self, number: u32) -> String {
+        match number {
+            0 | 1 => self.processing_id.clone(),
+            later => format!("{}-{later}", self.processing_id),
+        }
     }
 
     /// Where everything that the run's jobs print goes.
@@ -117,7 +127,7 @@ mod tests {
         let mut job = Job::new(RunId::new(1234, 7), RunData::Raw, "/db".into(), request);
         job.processing_id = "id".into();
         assert_eq!(
-            job.arguments(),
+            job.arguments(2),
             [
                 "extract",
                 "1234",
@@ -125,6 +135,8 @@ mod tests {
                 "raw",
                 "--processing-id",
                 "id",
+                "--attempt",
+                "2",
                 "--update-vars",
                 "--var=a",
                 "--var=-b",

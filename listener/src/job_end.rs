@@ -3,22 +3,47 @@
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use runledger_context::value::Failure;
 use runledger_storage::{Database, fragment};
 use tracing::{error, info, warn};
 
 use crate::Result;
 use crate::job::Job;
-use crate::ledger::{Ending, Ledger, State};
+use crate::ledger::{self, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
-use crate::queue::Ended;
-use crate::queue::open_log;
+use crate::queue::{Account, Ended, Fault, open_log};
 use crate::updates::{FILE_SUBMISSIONS, Update};
 
-/// A job that vanished unseen (this machine was restarted) is tried this often.
-const TRIES: u32 = 3;
+/// How often what fails through no fault of the job is tried again, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// At most this often.
+    pub limit: u32,
+    /// The wait before the first of them; twice as long before each further one.
+    pub first: Duration,
+    /// No wait is longer.
+    pub longest: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            first: Duration::from_secs(10),
+            longest: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Retries {
+    /// The wait after so many failures before this one.
+    pub fn wait(&self, failures: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(failures);
+        self.first.saturating_mul(factor).min(self.longest)
+    }
+}
 
 /// How a job went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,57 +52,136 @@ pub enum Outcome {
     Finished,
     /// It failed; what it had finished is handed in.
     Failed,
-    /// It vanished through no fault of its own, and is to be submitted again.
+    /// It ended through no fault of its own, and is to be submitted again.
     Again,
+    /// This attempt has ended, and the job is in other hands: a later attempt's, or a person's.
+    Elsewhere,
 }
 
-/// Closes the books on a job whose process has ended: what it had finished is handed in, its log and the
-/// clients hear of its end.
+/// What follows from the end of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing: it is known how the job went.
+    Known(Outcome),
+    Again,
+    Over(State, String),
+}
+
+/// Closes the books on an attempt whose process has ended: what it had finished is handed in, its log and the
+/// clients hear of its end, or it is planned again. Done twice, it changes nothing.
 ///
 /// # Errors
 /// The ledger cannot be read or written: to be called again.
-pub fn settle(ended: &Ended, publisher: &mut Publisher) -> Result<Outcome> {
-    let Ended { job, ending } = ended;
-    let ledger = Ledger::open(&job.database_dir)?;
-    match ledger.state(&job.processing_id)? {
-        Some(State::Finished) => return Ok(Outcome::Finished),
-        Some(state) if state.is_final() => return Ok(Outcome::Failed),
-        _ => {}
+pub fn settle(ended: &Ended, retries: &Retries, publisher: &mut Publisher) -> Result<Outcome> {
+    let Ended {
+        job,
+        attempt,
+        account,
+    } = ended;
+    let id = &job.processing_id;
+    let mut ledger = Ledger::open(&job.database_dir)?;
+    let Some(entry) = ledger.job(id)? else {
+        return Ok(Outcome::Elsewhere);
+    };
+    let last = ledger
+        .last_attempt(id)?
+        .map_or(*attempt, |last| last.number);
+    let outcome = match verdict(&entry, *attempt == last, account, retries) {
+        Verdict::Known(outcome) => {
+            leave_nothing(&entry, *attempt, publisher);
+            outcome
+        }
+        Verdict::Again => {
+            plan_again(&mut ledger, &entry, ended, retries)?;
+            publish_end(job, publisher);
+            Outcome::Again
+        }
+        Verdict::Over(state, why) => {
+            close(job, *attempt, &why, publisher);
+            ledger.end(id, *attempt, state, Some(&why), None)?;
+            Outcome::Failed
+        }
+    };
+    let words = &account.words;
+    ledger.note_end(id, *attempt, account.ending, account.peak_memory, words)?;
+    ledger.settled(id, *attempt)?;
+    Ok(outcome)
+}
+
+fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -> Verdict {
+    let why = &account.words;
+    match entry.state {
+        State::Finished => Verdict::Known(Outcome::Finished),
+        state if state.is_final() => Verdict::Known(Outcome::Failed),
+        _ if !is_last || entry.held || entry.state == State::Planned => {
+            Verdict::Known(Outcome::Elsewhere)
+        }
+        _ => match account.fault {
+            Fault::Job => Verdict::Over(State::Failed, why.clone()),
+            Fault::Person => Verdict::Over(State::Cancelled, why.clone()),
+            Fault::Queue | Fault::Vanished if entry.failures < retries.limit => Verdict::Again,
+            fault => {
+                let state = match fault {
+                    Fault::Vanished => State::Lost,
+                    _ => State::Failed,
+                };
+                Verdict::Over(
+                    state,
+                    format!("{why}; it was tried {} times", entry.failures + 1),
+                )
+            }
+        },
     }
-    let tries = ledger
-        .last_attempt(&job.processing_id)?
-        .map_or(0, |attempt| attempt.number);
-    if *ending == Ending::Unseen && tries < TRIES {
-        info!(run = %job.run, "the job vanished, trying again");
-        ledger.set_state(&job.processing_id, State::Planned, None)?;
-        return Ok(Outcome::Again);
-    }
-    let why = describe(*ending);
+}
+
+fn plan_again(ledger: &mut Ledger, entry: &Entry, ended: &Ended, retries: &Retries) -> Result<()> {
+    let wait = retries.wait(entry.failures);
+    let why = &ended.account.words;
+    info!(run = %ended.job.run, "{why}: trying again in {} s", wait.as_secs());
+    let setback = Setback {
+        reason: why.clone(),
+        counts: true,
+        next_try: Some(ledger::now() + wait.as_secs_f64()),
+    };
+    let attempt = (ended.job.processing_id.clone(), ended.attempt);
+    ledger.set_back(&[attempt], &setback)
+}
+
+/// A job has failed for good: what its attempts had finished is kept.
+fn close(job: &Job, attempt: u32, why: &str, publisher: &mut Publisher) {
     warn!(run = %job.run, "the job did not finish: {why}");
-    let kept = hand_in(job, &why);
+    let kept = hand_in(job, attempt, why);
     if let Kept::Fragment(fragment) = &kept {
         announce(job, fragment, publisher);
     }
     write_log(job, &format!("The job did not finish: {why}. {kept}\n"));
     publish_end(job, publisher);
-    let state = if *ending == Ending::Unseen {
-        State::Lost
-    } else {
-        State::Failed
-    };
-    ledger.set_state(&job.processing_id, state, Some(&why))?;
-    Ok(Outcome::Failed)
 }
 
-fn describe(ending: Ending) -> String {
-    match ending {
-        Ending::Exit(code) => format!("its process ended with exit code {code}"),
-        Ending::Signal(number) => match Signal::try_from(number) {
-            Ok(signal) => format!("its process was ended by {signal}"),
-            Err(_) => format!("its process was ended by signal {number}"),
-        },
-        Ending::Unseen => "its process vanished unseen".into(),
+/// How the job went is known; what this attempt or an earlier one left half-written is handed in, unless a
+/// complete result is there.
+fn leave_nothing(entry: &Entry, attempt: u32, publisher: &mut Publisher) {
+    let job = &entry.job;
+    for number in 1..=attempt {
+        let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(number));
+        if !writing.is_file() {
+            continue;
+        }
+        if entry.state == State::Finished {
+            // What cannot be removed is found by whoever looks after the disk.
+            let _ = std::fs::remove_file(writing);
+        } else if let Kept::Fragment(fragment) =
+            hand_in(job, number, entry.message.as_deref().unwrap_or("it ended"))
+        {
+            announce(job, &fragment, publisher);
+        }
     }
+}
+
+/// Tells the log and the clients that a person has called a job off.
+pub(crate) fn tell_called_off(job: &Job, why: &str, publisher: &mut Publisher) {
+    write_log(job, &format!("\nThe job was {why}.\n"));
+    publish_end(job, publisher);
 }
 
 /// What is kept of a job that did not finish.
@@ -101,8 +205,8 @@ impl fmt::Display for Kept {
 }
 
 /// Completes the fragment that the job was writing, if there is one; the variable that was running gets the reason.
-fn hand_in(job: &Job, why: &str) -> Kept {
-    let writing = fragment::writing_path(&job.database_dir, job.run, &job.processing_id);
+fn hand_in(job: &Job, attempt: u32, why: &str) -> Kept {
+    let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(attempt));
     if !writing.is_file() {
         return Kept::NothingOpen;
     }

@@ -5,6 +5,7 @@ mod journal;
 mod resting;
 
 pub mod combiner;
+pub mod dispatch;
 pub mod extraction;
 pub mod job;
 pub mod job_end;

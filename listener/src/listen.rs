@@ -1,28 +1,24 @@
 //! The listener: hears that a run's data has arrived, keeps that, and sees to it that a job follows.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use runledger_context::run::{Proposal, RunData, RunId};
 use runledger_storage::{CellValue, Database};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use crate::dispatch::Dispatch;
 use crate::job::Job;
-use crate::job_end::{self, Outcome};
 use crate::kafka::{Consumer, ConsumerSettings};
-use crate::ledger::{Ledger, Planned, State};
+use crate::ledger::{Ledger, Planned};
 use crate::listener_db::{Letter, ListenerDb, Sorted};
 use crate::message::Message;
 use crate::notification::{self, Notification};
 use crate::plan::plan;
 use crate::proposals::Proposals;
-use crate::publisher::{Publisher, PublisherSettings};
-use crate::queue::{Ended, QueueManager};
 use crate::resting::Resting;
 use crate::settings::{DataSettings, NotificationSettings};
-use crate::updates::Update;
 use crate::{Error, Result};
 
 /// How long one look at the broker takes; a message that comes is there at once.
@@ -35,9 +31,7 @@ const ROUND: Duration = Duration::from_millis(500);
 /// How long a database may be held by another program before its notification waits for its next turn: the other
 /// proposals go on.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How often what failed for all of a folder is tried again.
-const AGAIN: Duration = Duration::from_secs(10);
-/// How long the last messages may take when the listener stops.
+/// How long the last submissions, and the last messages, may take when the listener stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Where a proposal's database is, below the proposal's folder.
 const USUAL: &str = "usr/Shared/amore";
@@ -51,47 +45,35 @@ pub struct ListenSettings {
     pub notifications: NotificationSettings,
     /// Where proposals are.
     pub data: DataSettings,
-    /// Where the news goes.
-    pub publisher: PublisherSettings,
 }
 
 /// A listener at work.
-pub struct Listener<Q> {
+pub struct Listener {
     settings: ListenSettings,
     db: ListenerDb,
     proposals: Proposals,
-    publisher: Publisher,
-    queue: Q,
-    /// Jobs whose end could not be written down yet.
-    ended: Vec<Ended>,
-    /// Databases whose unfinished jobs are still to be taken over, and when to try.
-    to_resume: BTreeMap<PathBuf, Instant>,
+    /// Sees to it that what is planned is done.
+    dispatch: Dispatch,
     /// Folders that failed just now.
     resting: Resting,
 }
 
-impl<Q: QueueManager> Listener<Q> {
+impl Listener {
     /// A listener in its folder, with the jobs that an earlier one left unfinished.
     ///
     /// # Errors
     /// Its database cannot be used; or it asks for a sandbox, which is not there.
-    pub fn open(settings: ListenSettings, queue: Q) -> Result<Self> {
+    pub fn open(settings: ListenSettings, dispatch: Dispatch) -> Result<Self> {
         let db = ListenerDb::open(&settings.dir)?;
         refuse_sandbox(&db)?;
-        let now = Instant::now();
-        let to_resume = db
-            .sites()?
-            .into_iter()
-            .map(|site| (site.database_dir, now))
-            .collect();
+        for site in db.sites()? {
+            dispatch.look_at(&site.database_dir);
+        }
         Ok(Self {
             proposals: Proposals::new(settings.data.clone()),
-            publisher: Publisher::new(&settings.publisher)?,
             settings,
             db,
-            queue,
-            ended: Vec::new(),
-            to_resume,
+            dispatch,
             resting: Resting::default(),
         })
     }
@@ -107,7 +89,7 @@ impl<Q: QueueManager> Listener<Q> {
             self.hear(&consumer)?;
             self.work()?;
         }
-        self.publisher.close(FAREWELL);
+        self.dispatch.close(FAREWELL);
         consumer.close(FAREWELL);
         info!("the listener has stopped");
         Ok(())
@@ -188,12 +170,11 @@ impl<Q: QueueManager> Listener<Q> {
         self.keep(&[message])
     }
 
-    /// One round: notifications to jobs, jobs to their ends. Does not wait.
+    /// One round: notifications to jobs. Does not wait for a queue.
     ///
     /// # Errors
     /// The listener's own database refuses.
     pub fn work(&mut self) -> Result<()> {
-        self.resume();
         let begun = Instant::now();
         for letter in self.db.due(LETTERS_AT_ONCE)? {
             self.handle(&letter)?;
@@ -201,8 +182,6 @@ impl<Q: QueueManager> Listener<Q> {
                 break;
             }
         }
-        self.tend();
-        self.publisher.advance();
         Ok(())
     }
 
@@ -211,8 +190,7 @@ impl<Q: QueueManager> Listener<Q> {
     /// # Errors
     /// The listener's own database refuses.
     pub fn left(&self) -> Result<usize> {
-        let queue = self.queue.status();
-        Ok(self.db.depth()? as usize + queue.waiting + queue.running + self.ended.len())
+        Ok(self.db.depth()? as usize + self.dispatch.left())
     }
 
     fn handle(&mut self, letter: &Letter) -> Result<()> {
@@ -230,7 +208,7 @@ impl<Q: QueueManager> Listener<Q> {
             Ok(()) => self.db.handled(letter),
             Err(why) => {
                 tell_of_delay(&notification, &why);
-                self.db.postpone(letter, &with_causes(&why))
+                self.db.postpone(letter, &why.with_causes())
             }
         }
     }
@@ -294,102 +272,38 @@ impl<Q: QueueManager> Listener<Q> {
             Ok(()) => self.resting.answered(&folder),
             Err(why) => self
                 .resting
-                .failed(&folder, Instant::now(), with_causes(why)),
+                .failed(&folder, Instant::now(), why.with_causes()),
         }
         started
     }
 
-    /// The run's row, the ledger's entry, the queue, the clients: in this order, so that each step can be repeated.
+    /// The run's row, the ledger's entry, then whoever submits it: in this order, so that each step can be repeated.
     fn start(&mut self, job: Job, letter: &Letter) -> Result<()> {
         let mut db = Database::open_with_timeout(&job.database_dir, PATIENCE)?;
         db.ensure_run(job.run, letter.sent_at)?;
         let (proposal, run, data) = (job.run.proposal.0, job.run.number.0, job.data.as_str());
-        let job = match Ledger::open(&job.database_dir)?.plan(Some(&letter.source), &job)? {
-            Planned::New => job,
-            // We stopped between the ledger and the queue.
-            Planned::SameSource {
-                processing_id,
-                state: State::Planned,
-            } => Job {
-                processing_id,
-                ..job
-            },
-            Planned::SameSource { .. } => return Ok(()),
+        match Ledger::open(&job.database_dir)?.plan(Some(&letter.source), &job)? {
+            Planned::New => {
+                info!(proposal, run, data, folder = %job.database_dir.display(), "job planned");
+                self.dispatch.planned(&job.database_dir.clone(), [job]);
+            }
+            // We stopped between the ledger and the inbox.
+            Planned::SameSource { .. } => self.dispatch.look_at(&job.database_dir),
             Planned::Coalesced { .. } => {
                 info!(
                     proposal,
                     run, data, "a job that has not started yet will see it"
                 );
-                return Ok(());
             }
-        };
-        self.publisher.publish(
-            &job.database_dir,
-            &db.update_topic(),
-            &Update::pending(&job),
-        );
-        self.queue.submit(&job)?;
-        info!(proposal, run, data, folder = %job.database_dir.display(), "job submitted");
+        }
         Ok(())
-    }
-
-    /// Jobs that ended, however, and jobs that can start.
-    fn tend(&mut self) {
-        self.ended.extend(self.queue.advance());
-        for ended in std::mem::take(&mut self.ended) {
-            match job_end::settle(&ended, &mut self.publisher) {
-                Ok(Outcome::Again) => {
-                    if let Err(why) = self.queue.submit(&ended.job) {
-                        warn!(run = %ended.job.run, "cannot be submitted again yet: {why}");
-                        self.to_resume
-                            .insert(ended.job.database_dir.clone(), Instant::now() + AGAIN);
-                    }
-                }
-                Ok(outcome) => {
-                    info!(run = %ended.job.run, data = %ended.job.data, ?outcome, "job ended")
-                }
-                Err(why) => {
-                    error!(run = %ended.job.run, "the end of its job cannot be written down yet: {why}");
-                    self.ended.push(ended);
-                }
-            }
-        }
-    }
-
-    fn resume(&mut self) {
-        let now = Instant::now();
-        let due: Vec<PathBuf> = self
-            .to_resume
-            .iter()
-            .filter(|(_, when)| **when <= now)
-            .map(|(dir, _)| dir.clone())
-            .collect();
-        for dir in due {
-            match self.resume_folder(&dir) {
-                Ok(()) => {
-                    self.to_resume.remove(&dir);
-                }
-                Err(why) => {
-                    warn!("its unfinished jobs wait: {}", with_causes(&why));
-                    self.to_resume.insert(dir, now + AGAIN);
-                }
-            }
-        }
-    }
-
-    fn resume_folder(&mut self, dir: &Path) -> Result<()> {
-        if !dir.join("ledger.sqlite").is_file() {
-            return Ok(());
-        }
-        self.publisher.drain(dir);
-        self.queue.resume(dir)
     }
 }
 
 /// Said once for each time that a folder fails, not for every notification that waits for it.
 fn tell_of_delay(notification: &Notification, why: &Error) {
     let (proposal, run) = (notification.run.proposal.0, notification.run.number.0);
-    let reason = with_causes(why);
+    let reason = why.with_causes();
     match why {
         Error::Resting { .. } => debug!(proposal, run, "waits for its next try: {reason}"),
         _ => warn!(proposal, run, "waits for its next try: {reason}"),
@@ -404,17 +318,6 @@ fn refuse_sandbox(db: &ListenerDb) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// An error with what caused it.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn now_ms() -> i64 {

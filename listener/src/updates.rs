@@ -7,7 +7,7 @@ use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
 use serde::Serialize;
 
 use crate::job::Job;
-use crate::queue::{host_name, user_name};
+use crate::queue::{Surroundings, Ticket, host_name, user_name};
 
 /// The topic on which fragments are announced.
 pub const FILE_SUBMISSIONS: &str = "test.damnit.file_submissions";
@@ -90,6 +90,22 @@ pub struct ProcessingState {
     pub slurm_job_id: String,
 }
 
+impl ProcessingState {
+    fn of(job: &Job, status: &'static str) -> Self {
+        Self {
+            processing_id: job.processing_id.clone(),
+            proposal: job.run.proposal,
+            run: job.run.number,
+            data: job.data,
+            status,
+            hostname: String::new(),
+            username: String::new(),
+            slurm_cluster: None,
+            slurm_job_id: String::new(),
+        }
+    }
+}
+
 /// Who made a fragment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Origin {
@@ -100,27 +116,23 @@ pub struct Origin {
 }
 
 impl Update {
-    /// The job waits.
-    pub fn pending(job: &Job) -> Self {
-        Self::state(job, "PENDING", String::new(), String::new())
+    /// The job waits: on this machine, or for a cluster that has given it a name.
+    pub fn pending(job: &Job, ticket: Option<&Ticket>) -> Self {
+        Self::ProcessingStateSet(ProcessingState {
+            slurm_cluster: ticket.map(|ticket| ticket.cluster.clone().unwrap_or_default()),
+            slurm_job_id: ticket.map(|ticket| ticket.id.clone()).unwrap_or_default(),
+            ..ProcessingState::of(job, "PENDING")
+        })
     }
 
     /// The job runs, here.
-    pub fn running(job: &Job) -> Self {
-        Self::state(job, "RUNNING", host_name(), user_name())
-    }
-
-    fn state(job: &Job, status: &'static str, hostname: String, username: String) -> Self {
+    pub fn running(job: &Job, surroundings: &Surroundings) -> Self {
         Self::ProcessingStateSet(ProcessingState {
-            processing_id: job.processing_id.clone(),
-            proposal: job.run.proposal,
-            run: job.run.number,
-            data: job.data,
-            status,
-            hostname,
-            username,
-            slurm_cluster: None,
-            slurm_job_id: String::new(),
+            hostname: host_name(),
+            username: user_name(),
+            slurm_cluster: surroundings.cluster.clone(),
+            slurm_job_id: surroundings.queue_id.clone().unwrap_or_default(),
+            ..ProcessingState::of(job, "RUNNING")
         })
     }
 
@@ -187,7 +199,7 @@ mod tests {
     #[test]
     fn a_waiting_job_has_the_fields_that_the_window_reads() {
         assert_eq!(
-            json_of(&Update::pending(&job())),
+            json_of(&Update::pending(&job(), None)),
             json!({"msg_kind": "processing_state_set", "data": {
                 "processing_id": "some-id", "proposal": 1234, "run": 7, "data": "proc", "status": "PENDING",
                 "hostname": "", "username": "", "slurm_cluster": null, "slurm_job_id": ""}})
@@ -195,8 +207,30 @@ mod tests {
     }
 
     #[test]
+    fn a_job_in_slurm_has_its_name_there() {
+        let (id, cluster) = ("12_3".to_owned(), Some("solaris".to_owned()));
+        let ticket = Ticket {
+            id: id.clone(),
+            cluster: cluster.clone(),
+        };
+        let surroundings = Surroundings {
+            queue_id: Some(id),
+            cluster,
+            restarts: 0,
+        };
+        for update in [
+            Update::pending(&job(), Some(&ticket)),
+            Update::running(&job(), &surroundings),
+        ] {
+            let data = &json_of(&update)["data"];
+            assert_eq!(data["slurm_cluster"], "solaris");
+            assert_eq!(data["slurm_job_id"], "12_3");
+        }
+    }
+
+    #[test]
     fn a_running_job_says_where_and_as_whom() {
-        let running = json_of(&Update::running(&job()));
+        let running = json_of(&Update::running(&job(), &Surroundings::default()));
         assert_eq!(running["data"]["status"], "RUNNING");
         assert_eq!(running["data"]["hostname"], host_name());
         assert_eq!(running["data"]["username"], user_name());

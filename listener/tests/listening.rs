@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use runledger_context::run::{Proposal, RunData, RunId};
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
 use runledger_listener::job::Job;
+use runledger_listener::job_end::Retries;
 use runledger_listener::kafka::{EmbeddedBroker, Producer, ProducerSettings, Properties, Start};
-use runledger_listener::ledger::Ledger;
+use runledger_listener::ledger::{Ledger, State};
 use runledger_listener::listen::{ListenSettings, Listener};
 use runledger_listener::listener_db::ListenerDb;
 use runledger_listener::plan::Site;
-use runledger_listener::publisher::PublisherSettings;
+use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::Recorder;
 use runledger_listener::settings::{DataSettings, NotificationSettings, Profile, StartFrom};
 use runledger_storage::{CellValue, Database};
@@ -86,20 +88,36 @@ impl Facility {
                 root: self.root(),
                 ..DataSettings::default()
             },
-            publisher: PublisherSettings {
-                broker: None,
-                properties: Properties::new(),
-            },
         }
     }
 
-    fn listener(&self) -> Listener<Recorder> {
+    fn listener(&self) -> Listener {
         self.listener_with(Recorder::default())
     }
 
-    fn listener_with(&self, queue: Recorder) -> Listener<Recorder> {
-        Listener::open(self.settings("127.0.0.1:1"), queue).unwrap()
+    fn listener_with(&self, queue: Recorder) -> Listener {
+        Listener::open(self.settings("127.0.0.1:1"), dispatch(queue)).unwrap()
     }
+}
+
+fn dispatch(queue: Recorder) -> Dispatch {
+    let quiet = PublisherSettings {
+        broker: None,
+        properties: Properties::new(),
+    };
+    let settings = DispatchSettings {
+        retries: Retries {
+            limit: 1000,
+            first: Duration::from_millis(50),
+            longest: Duration::from_millis(50),
+        },
+        ..DispatchSettings::default()
+    };
+    Dispatch::start(
+        Queues::only(queue),
+        settings,
+        Publisher::new(&quiet).unwrap(),
+    )
 }
 
 fn run(proposal: u32, number: u32) -> RunId {
@@ -116,7 +134,7 @@ fn runs(dir: &Path) -> Vec<RunId> {
 }
 
 /// Works until `done`, at most for [`LIMIT`].
-fn until(listener: &mut Listener<Recorder>, done: impl Fn() -> bool) {
+fn until(listener: &mut Listener, done: impl Fn() -> bool) {
     let begun = Instant::now();
     while !done() {
         assert!(begun.elapsed() < LIMIT, "it does not come to pass");
@@ -169,16 +187,18 @@ fn the_same_notification_twice_makes_one_job_until_that_one_has_started() {
 fn a_queue_that_refuses_gets_the_job_later_and_only_once() {
     let facility = Facility::new();
     let dir = facility.watched(1234);
-    let mut refused = facility.listener_with(Recorder {
-        refuses: true,
-        ..Recorder::default()
-    });
+    let mut refused = facility.listener_with(Recorder::refusing());
     refused.hand_in(run(1234, 7), RAW).unwrap();
-    refused.work().unwrap();
-    assert_eq!(facility.db().depth().unwrap(), 1);
+    until(&mut refused, || {
+        let entry = Ledger::open(&dir).unwrap().jobs().unwrap().pop();
+        entry.is_some_and(|entry| entry.failures > 0)
+    });
     drop(refused);
     let mut listener = facility.listener();
-    until(&mut listener, || facility.db().depth().unwrap() == 0);
+    until(&mut listener, || {
+        let entry = Ledger::open(&dir).unwrap().jobs().unwrap().remove(0);
+        entry.state == State::Pending
+    });
     assert_eq!(jobs(&dir).len(), 1);
     // One job in the queue, none in the inbox.
     assert_eq!(listener.left().unwrap(), 1);
@@ -286,7 +306,8 @@ fn a_static_listener_lets_databases_be_that_are_not_on_its_list() {
 
 /// A listener at the broker, in a thread of its own; and what stops it.
 fn started(facility: &Facility, brokers: &str) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
-    let listener = Listener::open(facility.settings(brokers), Recorder::default()).unwrap();
+    let listener =
+        Listener::open(facility.settings(brokers), dispatch(Recorder::default())).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     (

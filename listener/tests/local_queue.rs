@@ -1,18 +1,18 @@
 //! Jobs on this machine: as many at once as allowed, none dropped, none lost when the listener ends.
 
+mod support;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use runledger_context::run::{Proposal, RunData, RunId};
-use runledger_listener::job::{Job, Request};
-use runledger_listener::job_end::{self, Outcome};
-use runledger_listener::kafka::Properties;
-use runledger_listener::ledger::{Ending, Ledger, State};
-use runledger_listener::publisher::{Publisher, PublisherSettings};
-use runledger_listener::queue::{Ended, LocalQueue, LocalSettings, QueueManager};
-use runledger_storage::Database;
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Limits, Queues};
+use runledger_listener::job::Job;
+use runledger_listener::job_end::Retries;
+use runledger_listener::ledger::{Entry, Ledger, State};
+use runledger_listener::queue::{LocalQueue, LocalSettings, Process, Surroundings};
+use support::*;
 
 /// A database's folder, with a program in the place of `runledger` that is this shell script.
 struct Site {
@@ -22,20 +22,35 @@ struct Site {
 
 impl Site {
     fn new(script: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = database();
         let program = dir.path().join("program");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        Database::create(dir.path(), Proposal(1234)).unwrap();
         Self { dir, program }
     }
 
-    fn queue(&self, limit: usize) -> LocalQueue {
-        LocalQueue::new(LocalSettings {
+    fn dispatch(&self, limit: usize) -> Dispatch {
+        self.dispatch_within(limit, Limits::default())
+    }
+
+    fn dispatch_within(&self, limit: usize, limits: Limits) -> Dispatch {
+        let queue = LocalQueue::new(LocalSettings {
             program: self.program.clone(),
             config: None,
             limit,
-        })
+        });
+        let retries = Retries {
+            limit: 2,
+            first: Duration::ZERO,
+            longest: Duration::ZERO,
+        };
+        let dispatch = Dispatch::start(
+            Queues::only(queue),
+            DispatchSettings { retries, limits },
+            publisher(None),
+        );
+        dispatch.look_at(self.dir.path());
+        dispatch
     }
 
     fn ledger(&self) -> Ledger {
@@ -43,10 +58,17 @@ impl Site {
     }
 
     fn planned(&self, run: u32) -> Job {
-        let dir = self.dir.path().to_path_buf();
-        let job = Job::new(RunId::new(1234, run), RunData::Raw, dir, Request::default());
-        self.ledger().plan(None, &job).unwrap();
-        job
+        planned(self.dir.path(), run)
+    }
+
+    fn jobs(&self) -> Vec<Entry> {
+        self.ledger().jobs().unwrap()
+    }
+
+    fn until_ended(&self) {
+        eventually("all jobs have ended", || {
+            self.jobs().iter().all(|entry| entry.state.is_final())
+        });
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -54,50 +76,33 @@ impl Site {
     }
 }
 
-/// Lets the queue work until `count` jobs have ended.
-fn until_ended(queue: &mut LocalQueue, count: usize) -> Vec<Ended> {
-    let limit = Instant::now() + Duration::from_secs(60);
-    let mut ended = Vec::new();
-    while ended.len() < count {
-        assert!(
-            Instant::now() < limit,
-            "only {} jobs have ended",
-            ended.len()
-        );
-        ended.extend(queue.advance());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    ended
-}
-
-fn quiet() -> Publisher {
-    Publisher::new(&PublisherSettings {
-        broker: None,
-        properties: Properties::new(),
-    })
-    .unwrap()
-}
-
 fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }
 
-#[test]
-fn no_more_than_allowed_run_at_once_and_all_of_them_run_in_order() {
-    let site = Site::new("echo + $3 >> order\nsleep 0.2\necho - >> order");
-    let mut queue = site.queue(2);
-    for run in 1..=6 {
-        queue.submit(&site.planned(run)).unwrap();
-    }
-    assert_eq!(until_ended(&mut queue, 6).len(), 6);
-    let order = lines(&site.path("order"));
-    let (mut running, mut most) = (0_i32, 0);
-    for line in &order {
+/// How many ran at once, at most.
+fn most_at_once(order: &[String]) -> i32 {
+    let (mut running, mut most) = (0, 0);
+    for line in order {
         running += if line.starts_with('+') { 1 } else { -1 };
         most = most.max(running);
     }
-    assert_eq!((order.len(), most), (12, 2), "{order:?}");
+    most
+}
+
+const NOTED: &str = "echo + $3 >> order\nsleep 0.2\necho - >> order";
+
+#[test]
+fn no_more_than_allowed_run_at_once_and_all_of_them_run_in_order() {
+    let site = Site::new(NOTED);
+    for run in 1..=6 {
+        site.planned(run);
+    }
+    let _dispatch = site.dispatch(2);
+    site.until_ended();
+    let order = lines(&site.path("order"));
+    assert_eq!((order.len(), most_at_once(&order)), (12, 2), "{order:?}");
     let started: Vec<&str> = order
         .iter()
         .filter_map(|line| line.strip_prefix("+ "))
@@ -109,29 +114,44 @@ fn no_more_than_allowed_run_at_once_and_all_of_them_run_in_order() {
 }
 
 #[test]
-fn the_same_job_is_taken_once() {
-    let site = Site::new("echo once >> count");
-    let mut queue = site.queue(1);
-    let job = site.planned(1);
-    queue.submit(&job).unwrap();
-    queue.submit(&job).unwrap();
-    until_ended(&mut queue, 1);
-    assert_eq!(queue.status().waiting, 0);
-    assert_eq!(lines(&site.path("count")).len(), 1);
+fn a_databases_own_limit_holds_on_this_machine_too() {
+    let site = Site::new(NOTED);
+    for run in 1..=3 {
+        site.planned(run);
+    }
+    let one = Limits {
+        running: Some(1),
+        ..Limits::default()
+    };
+    let _dispatch = site.dispatch_within(3, one);
+    site.until_ended();
+    let order = lines(&site.path("order"));
+    assert_eq!((order.len(), most_at_once(&order)), (6, 1), "{order:?}");
+}
+
+#[test]
+fn a_job_that_two_would_start_is_started_once() {
+    let site = Site::new("echo once >> count; sleep 0.5");
+    for run in 1..=4 {
+        site.planned(run);
+    }
+    let _both = [site.dispatch(4), site.dispatch(4)];
+    site.until_ended();
+    assert_eq!(lines(&site.path("count")).len(), 4);
 }
 
 #[test]
 fn a_job_works_in_the_databases_folder_and_prints_into_the_runs_log() {
     let site = Site::new("pwd; echo to stderr >&2; echo \"$@\"");
-    let mut queue = site.queue(1);
     let job = site.planned(7);
-    queue.submit(&job).unwrap();
-    until_ended(&mut queue, 1);
+    let _dispatch = site.dispatch(1);
+    site.until_ended();
     let log = fs::read_to_string(job.log()).unwrap();
     for words in [
         site.dir.path().to_str().unwrap(),
         "to stderr",
         "extract 1234 7 raw --processing-id",
+        "--attempt 1",
     ] {
         assert!(log.contains(words), "{words} is not in:\n{log}");
     }
@@ -139,17 +159,23 @@ fn a_job_works_in_the_databases_folder_and_prints_into_the_runs_log() {
 
 #[test]
 fn what_waits_and_what_runs_is_taken_over_by_the_next_listener() {
-    let site = Site::new("echo $3 >> done.$3\nsleep 1");
-    let mut first = site.queue(1);
-    let jobs: Vec<Job> = (1..=2).map(|run| site.planned(run)).collect();
-    jobs.iter().for_each(|job| drop(first.submit(job).unwrap()));
-    first.advance();
+    let site = Site::new("echo $3 >> done.$3\nwhile [ ! -e go ]; do sleep 0.05; done");
+    let jobs = [1, 2].map(|run| site.planned(run));
+    let first = site.dispatch(1);
+    eventually("the first one runs", || site.path("done.1").exists());
     // Ends as a killed listener does: its jobs go on.
     drop(first);
-    let mut second = site.queue(1);
-    second.resume(site.dir.path()).unwrap();
-    assert_eq!((second.status().running, second.status().waiting), (1, 1));
-    until_ended(&mut second, 2);
+    let second = site.dispatch(1);
+    eventually("both are known", || second.left() == 2);
+    // A job says itself how it went, also to one that did not start it.
+    let id = &jobs[0].processing_id;
+    assert!(
+        site.ledger()
+            .end(id, 1, State::Finished, None, None)
+            .unwrap()
+    );
+    fs::write(site.path("go"), "").unwrap();
+    site.until_ended();
     for run in 1..=2 {
         assert_eq!(
             lines(&site.path(&format!("done.{run}"))).len(),
@@ -162,50 +188,61 @@ fn what_waits_and_what_runs_is_taken_over_by_the_next_listener() {
 #[test]
 fn a_job_that_dies_is_written_down_with_the_signal() {
     let site = Site::new("kill -9 $$");
-    let mut queue = site.queue(1);
     let job = site.planned(1);
-    queue.submit(&job).unwrap();
-    let ended = until_ended(&mut queue, 1);
-    assert_eq!(ended[0].ending, Ending::Signal(9));
-    assert_eq!(
-        job_end::settle(&ended[0], &mut quiet()).unwrap(),
-        Outcome::Failed
-    );
-    let entry = site.ledger().jobs().unwrap().remove(0);
+    let _dispatch = site.dispatch(1);
+    site.until_ended();
+    let entry = site.jobs().remove(0);
     assert_eq!(entry.state, State::Failed);
     assert!(entry.message.unwrap().contains("SIGKILL"));
     assert!(fs::read_to_string(job.log()).unwrap().contains("SIGKILL"));
+    eventually("the attempt is settled", || {
+        let attempts = site.ledger().attempts(&job.processing_id).unwrap();
+        assert_eq!(attempts.len(), 1);
+        attempts[0].signal == Some(9) && attempts[0].ended_at.is_some()
+    });
 }
 
 #[test]
-fn a_job_that_vanished_unseen_is_tried_again_three_times_at_most() {
+fn a_job_that_vanished_unseen_is_tried_again_a_few_times_and_then_lost() {
+    // It begins as a job does, and whoever started it is gone as well.
     let site = Site::new("true");
     let job = site.planned(1);
-    let gone = runledger_listener::queue::Process {
+    let gone = Process {
         started: 1,
-        ..runledger_listener::queue::Process::here(std::process::id())
+        ..Process::this()
     };
-    for attempt in 1..=3 {
-        site.ledger()
-            .begin_attempt(&job.processing_id, &gone)
-            .unwrap();
-        let mut queue = site.queue(1);
-        queue.resume(site.dir.path()).unwrap();
-        let ended = queue.advance();
-        assert_eq!(ended[0].ending, Ending::Unseen);
-        let expected = if attempt < 3 {
-            Outcome::Again
-        } else {
-            Outcome::Failed
-        };
-        assert_eq!(
-            job_end::settle(&ended[0], &mut quiet()).unwrap(),
-            expected,
-            "attempt {attempt}"
-        );
-    }
-    assert_eq!(
-        site.ledger().state(&job.processing_id).unwrap(),
-        Some(State::Lost)
-    );
+    let id = &job.processing_id;
+    let mut ledger = site.ledger();
+    ledger
+        .claim(id, None, &gone, &Surroundings::default())
+        .unwrap();
+    rusqlite::Connection::open(site.path("ledger.sqlite"))
+        .unwrap()
+        .execute("UPDATE jobs SET failures = 2", [])
+        .unwrap();
+    let _dispatch = site.dispatch(1);
+    site.until_ended();
+    let entry = site.jobs().remove(0);
+    assert_eq!((entry.state, entry.failures), (State::Lost, 2));
+    let why = entry.message.unwrap();
+    assert!(why.contains("vanished") && why.contains("3 times"), "{why}");
+}
+
+#[test]
+fn after_it_vanished_a_job_has_another_attempt() {
+    let site = Site::new("echo \"$@\" >> again");
+    let job = site.planned(1);
+    let gone = Process {
+        started: 1,
+        ..Process::this()
+    };
+    let id = &job.processing_id;
+    site.ledger()
+        .claim(id, None, &gone, &Surroundings::default())
+        .unwrap();
+    let _dispatch = site.dispatch(1);
+    site.until_ended();
+    assert!(lines(&site.path("again"))[0].contains("--attempt 2"));
+    let attempts = site.ledger().attempts(id).unwrap();
+    assert!(attempts[0].reason.as_ref().unwrap().contains("vanished"));
 }

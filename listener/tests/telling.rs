@@ -8,7 +8,7 @@ use std::time::Duration;
 use runledger_context::run::{RunData, RunId};
 use runledger_listener::job::{Job, Request};
 use runledger_listener::kafka::{Consumer, ConsumerSettings, EmbeddedBroker, Properties, Start};
-use runledger_listener::queue::{host_name, user_name};
+use runledger_listener::queue::{Surroundings, host_name, user_name};
 use runledger_listener::updates::{Update, VariableSet};
 use support::*;
 
@@ -165,12 +165,12 @@ fn messages_are_what_damnits_own_code_makes_of_the_same_data() {
         (
             "processing_state_set",
             state("PENDING", "", ""),
-            Update::pending(&job),
+            Update::pending(&job, None),
         ),
         (
             "processing_state_set",
             state("RUNNING", &host, &user),
-            Update::running(&job),
+            Update::running(&job, &Surroundings::default()),
         ),
         (
             "processing_finished",

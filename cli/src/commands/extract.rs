@@ -16,13 +16,18 @@ use crate::failure::{Failure, Result};
 pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
     // Before the log's first line: a folder without a database has no log.
     Database::open(dir)?;
+    let attempt = extract.attempt;
     let job = job(dir, extract);
     eprintln!("\n{}", first_line(&job));
     let settings = ExtractionSettings {
         stop: stop::of_job()?,
         ..site.extraction()
     };
-    let extracted = extraction::extract(&job, &settings, site.publisher()?)?;
+    let extracted = extraction::extract(&job, attempt, &settings, site.publisher()?)?;
+    if let Some(why) = extracted.refused {
+        eprintln!("nothing is done here: {why}");
+        return Ok(());
+    }
     match extracted.cut_short {
         None => Ok(()),
         Some(cut_short) => Err(Failure::partly(format!(

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
 use runledger_listener::listen::{ListenSettings, Listener};
-use runledger_listener::queue::LocalQueue;
 
 use super::{Site, stop};
 use crate::failure::{Failure, Result};
@@ -34,9 +33,8 @@ pub(super) fn run(dir: &Path, by_hand: bool, loudness: Loudness, site: &Site) ->
         dir: dir.to_path_buf(),
         notifications: site.config.notifications.clone(),
         data: site.config.data.clone(),
-        publisher: site.publisher_settings(),
     };
-    let listener = Listener::open(settings, LocalQueue::new(site.local_jobs()?))?;
+    let listener = Listener::open(settings, site.dispatch()?)?;
     match by_hand {
         true => listen_to_hands(listener, &stop),
         false => Ok(listener.run(&stop)?),
@@ -75,7 +73,7 @@ fn only_one(dir: &Path) -> Result<std::fs::File> {
 }
 
 /// Lines from the terminal instead of Kafka; at their end, waits for the jobs.
-fn listen_to_hands(mut listener: Listener<LocalQueue>, stop: &AtomicBool) -> Result {
+fn listen_to_hands(mut listener: Listener, stop: &AtomicBool) -> Result {
     eprintln!(
         "Type `PROPOSAL RUN raw` or `PROPOSAL RUN proc`; Ctrl-D ends it when the jobs are done."
     );
@@ -114,7 +112,7 @@ fn lines() -> mpsc::Receiver<String> {
     lines
 }
 
-fn take(listener: &mut Listener<LocalQueue>, line: &str) -> Result {
+fn take(listener: &mut Listener, line: &str) -> Result {
     match typed(line) {
         Some((run, data)) => Ok(listener.hand_in(run, data)?),
         None if line.trim().is_empty() => Ok(()),

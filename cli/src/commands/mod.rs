@@ -21,9 +21,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runledger_context::worker::Stop;
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
 use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
-use runledger_listener::queue::LocalSettings;
+use runledger_listener::queue::{Clusters, LocalQueue, LocalSettings, Surroundings};
 
 use crate::arguments::{Arguments, Combiner, Command};
 use crate::config::{self, Config};
@@ -66,6 +67,7 @@ impl Site {
             variable_time_limit: self.config.jobs.variable_time_limit(),
             memory: self.config.jobs.memory(),
             stop: Stop::default(),
+            surroundings: Surroundings::here(&Clusters::default()),
         }
     }
 
@@ -79,6 +81,15 @@ impl Site {
 
     fn publisher(&self) -> Result<Publisher> {
         Ok(Publisher::new(&self.publisher_settings())?)
+    }
+
+    /// Sees to the jobs that are planned.
+    fn dispatch(&self) -> Result<Dispatch> {
+        Ok(Dispatch::start(
+            Queues::only(LocalQueue::new(self.local_jobs()?)),
+            DispatchSettings::default(),
+            self.publisher()?,
+        ))
     }
 
     /// How jobs run on this machine: as this same program, with the same configuration.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
 use runledger_listener::combiner;
 use runledger_listener::job::{Job, Request};
-use runledger_listener::job_end::{self, Outcome};
-use runledger_listener::ledger::Ledger;
+use runledger_listener::job_end::{self, Outcome, Retries};
 use runledger_listener::queue::run_in_foreground;
 use runledger_storage::Database;
 
@@ -16,6 +16,13 @@ use crate::arguments::Reprocess;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::place;
+
+/// The user sees it, and asks again.
+const NO_RETRIES: Retries = Retries {
+    limit: 0,
+    first: Duration::ZERO,
+    longest: Duration::ZERO,
+};
 
 /// Evaluates runs again, one after the other.
 pub(super) fn run(here: &Path, reprocess: Reprocess, site: &Site) -> Result {
@@ -55,10 +62,9 @@ pub(super) fn run(here: &Path, reprocess: Reprocess, site: &Site) -> Result {
 
 fn evaluate(dir: &Path, run: RunId, request: &Request, site: &Site) -> Result<Outcome> {
     let job = Job::new(run, RunData::All, dir.to_path_buf(), request.clone());
-    Ledger::open(dir)?.plan(None, &job)?;
     let ended = run_in_foreground(&job, &site.local_jobs()?)?;
     let mut publisher = site.publisher()?;
-    let outcome = job_end::settle(&ended, &mut publisher)?;
+    let outcome = job_end::settle(&ended, &NO_RETRIES, &mut publisher)?;
     if outcome != Outcome::Finished && !publisher.is_enabled() {
         // No combiner would hear of what was saved.
         combiner::merge_run(dir, run, combiner::ATTENDED, &mut publisher)?;

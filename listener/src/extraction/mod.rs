@@ -19,8 +19,9 @@ use tracing::{info, warn};
 
 use crate::Result;
 use crate::job::Job;
-use crate::ledger::{Ledger, Progress, State};
+use crate::ledger::{Claim, Ledger, Progress, State};
 use crate::publisher::Publisher;
+use crate::queue::{Process, Surroundings};
 use crate::updates::{Update, VariableSet};
 use telling::{Heartbeat, Telling};
 
@@ -46,6 +47,8 @@ pub struct ExtractionSettings {
     pub keep_python: Option<Duration>,
     /// Ends the job at once; what it has finished is handed in.
     pub stop: Stop,
+    /// Where the job finds itself.
+    pub surroundings: Surroundings,
 }
 
 /// What a job came to.
@@ -59,34 +62,59 @@ pub struct Extracted {
     pub progress: Option<Progress>,
     /// Why the job ended before all was evaluated.
     pub cut_short: Option<CutShort>,
+    /// Why nothing was done: somebody else does it, or nobody wants it any more.
+    pub refused: Option<String>,
 }
 
-/// Does a job, and what follows from it: on a machine without a cluster the `cluster=True` variables that
-/// it leaves behind are evaluated here as well. However it ends, that is in the ledger.
+/// Does a job, as the attempt of this number or as a new one, and what follows from it: on a machine without a
+/// cluster the `cluster=True` variables that it leaves behind are evaluated here as well. However it ends, that is
+/// in the ledger.
 ///
 /// # Errors
 /// What kept it from beginning. What goes wrong in a variable is its result, no error.
 pub fn extract(
     job: &Job,
+    attempt: Option<u32>,
     settings: &ExtractionSettings,
     publisher: Publisher,
 ) -> Result<Extracted> {
     let mut db = Database::open(&job.database_dir)?;
     let mut ledger = Ledger::open(&job.database_dir)?;
-    if ledger.state(&job.processing_id)?.is_none() {
-        ledger.plan(None, job)?;
-    }
-    ledger.set_state(&job.processing_id, State::Running, None)?;
+    let attempt = match claim(&mut ledger, job, attempt, settings)? {
+        Claim::Granted(attempt) => attempt,
+        Claim::Refused(why) => {
+            return Ok(Extracted {
+                refused: Some(why),
+                ..Extracted::default()
+            });
+        }
+    };
     let telling = Telling::new(publisher, job, db.update_topic());
     telling.lock().drain(&job.database_dir);
-    let done = evaluate(job, settings, &mut db, &telling);
+    let done = evaluate(job, attempt, settings, &mut db, &telling);
     // In this order: who hears of the end finds it in the ledger.
     let (state, why) = verdict(&done);
     let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
-    ledger.end(&job.processing_id, state, why.as_deref(), progress)?;
+    ledger.end(&job.processing_id, attempt, state, why.as_deref(), progress)?;
     telling.tell(&Update::finished(job));
     telling.close(FAREWELL);
     done
+}
+
+/// A job that was started by hand is in no ledger yet.
+fn claim(
+    ledger: &mut Ledger,
+    job: &Job,
+    attempt: Option<u32>,
+    settings: &ExtractionSettings,
+) -> Result<Claim> {
+    let id = &job.processing_id;
+    let surroundings = &settings.surroundings;
+    let attempt = match ledger.state(id)? {
+        None => Some(ledger.plan_here(job, surroundings.queue())?),
+        Some(_) => attempt,
+    };
+    ledger.claim(id, attempt, &Process::this(), surroundings)
 }
 
 fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
@@ -104,6 +132,7 @@ fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
 
 fn evaluate(
     job: &Job,
+    attempt: u32,
     settings: &ExtractionSettings,
     db: &mut Database,
     telling: &Telling,
@@ -113,11 +142,12 @@ fn evaluate(
     if job.request.update_variables {
         update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
     }
-    let heartbeat = Heartbeat::start(telling);
+    let heartbeat = Heartbeat::start(telling, &settings.surroundings);
     worker.on_submission(submission::taken_by(telling.clone()));
     let names = selected(worker.manifest(), job);
     info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
-    let (fragment, extracted) = recording::record(job, settings, &mut worker, names, &limits)?;
+    let (fragment, extracted) =
+        recording::record(job, attempt, settings, &mut worker, names, &limits)?;
     drop(heartbeat);
     submission::hand_in(&job.database_dir, &fragment, job.run, &mut telling.lock())?;
     worker.end();

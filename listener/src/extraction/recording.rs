@@ -17,13 +17,14 @@ use crate::{Error, Result};
 /// Evaluates `names` and returns the complete fragment.
 pub(super) fn record(
     job: &Job,
+    attempt: u32,
     settings: &ExtractionSettings,
     worker: &mut Worker,
     names: Vec<String>,
     limits: &Limits,
 ) -> Result<(PathBuf, Extracted)> {
-    let writer =
-        FragmentWriter::create(&job.database_dir, job.run, &job.processing_id, "context.py")?;
+    let token = job.token(attempt);
+    let writer = FragmentWriter::create(&job.database_dir, job.run, &token, "context.py")?;
     let stored = worker
         .manifest()
         .stored()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::job::Job;
 use crate::publisher::Publisher;
+use crate::queue::Surroundings;
 use crate::updates::Update;
 
 /// How often clients hear that the job still runs.
@@ -61,8 +62,8 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn start(telling: &Telling) -> Self {
-        let running = Update::running(&telling.job);
+    pub(super) fn start(telling: &Telling, surroundings: &Surroundings) -> Self {
+        let running = Update::running(&telling.job, surroundings);
         telling.tell(&running);
         let (stop, stopped) = channel();
         let telling = telling.clone();

@@ -1,59 +1,12 @@
 //! Jobs, from planned to their end.
 
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
-use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-use super::{Ledger, now};
+use super::{Ledger, State, now};
 use crate::Result;
 use crate::job::Job;
 use crate::queue::submitter;
-
-/// How far a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Written down; no queue has it yet.
-    Planned,
-    /// A queue has it.
-    Queued,
-    /// It is being evaluated.
-    Running,
-    /// Done: what it computed was handed in.
-    Finished,
-    /// It ended and says why.
-    Failed,
-    /// It ended and nobody knows why.
-    Lost,
-}
-
-impl State {
-    /// The word in the ledger, and for people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-        }
-    }
-
-    fn of(word: &str) -> Self {
-        match word {
-            "planned" => Self::Planned,
-            "queued" => Self::Queued,
-            "running" => Self::Running,
-            "finished" => Self::Finished,
-            "failed" => Self::Failed,
-            _ => Self::Lost,
-        }
-    }
-
-    /// Whether nothing will follow.
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Finished | Self::Failed | Self::Lost)
-    }
-}
 
 /// What became of the wish to do a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +28,7 @@ pub enum Planned {
 }
 
 /// A job as the ledger has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The job.
     pub job: Job,
@@ -85,6 +38,39 @@ pub struct Entry {
     pub message: Option<String>,
     /// How far its latest attempt came, once it had read the context file.
     pub progress: Option<Progress>,
+    /// Taken off the queue by a person: it waits to be told to go on.
+    pub held: bool,
+    /// How many of its attempts failed through no fault of its own.
+    pub failures: u32,
+    /// It is not submitted before; seconds since 1970.
+    pub next_try: Option<f64>,
+    /// Who asked for it: `user@host`.
+    pub submitted_by: String,
+    /// Seconds since 1970.
+    pub planned_at: f64,
+    /// Seconds since 1970.
+    pub ended_at: Option<f64>,
+}
+
+/// Which jobs are meant; nothing: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Only those of these runs.
+    pub runs: Vec<RunId>,
+    /// Only those in these states.
+    pub states: Vec<State>,
+    /// Only those whose identities begin so.
+    pub ids: Vec<String>,
+}
+
+impl Wanted {
+    /// Whether this job is meant.
+    pub fn includes(&self, entry: &Entry) -> bool {
+        let id = &entry.job.processing_id;
+        (self.runs.is_empty() || self.runs.contains(&entry.job.run))
+            && (self.states.is_empty() || self.states.contains(&entry.state))
+            && (self.ids.is_empty() || self.ids.iter().any(|begin| id.starts_with(begin)))
+    }
 }
 
 /// How far an evaluation is.
@@ -96,8 +82,8 @@ pub struct Progress {
     pub variables: u32,
 }
 
-const COLUMNS: &str =
-    "processing_id, proposal, run, data, request, state, message, done, variables";
+const COLUMNS: &str = "processing_id, proposal, run, data, request, state, message, done, variables, held, \
+     failures, next_try, submitted_by, planned_at, ended_at";
 
 impl Ledger {
     /// Writes a job down, unless it is there already. `source` names the message that it follows from.
@@ -131,7 +117,7 @@ impl Ledger {
         let waiting = transaction
             .query_row(
                 "SELECT processing_id FROM jobs WHERE proposal = ?1 AND run = ?2 AND data = ?3 AND request = ?4
-                 AND state IN ('planned', 'queued')",
+                 AND state IN ('planned', 'submitted', 'pending') AND held = 0",
                 params![job.run.proposal.0, job.run.number.0, job.data.as_str(), request],
                 |row| row.get(0),
             )
@@ -139,20 +125,7 @@ impl Ledger {
         if let (Some(processing_id), Some(_)) = (waiting, source) {
             return Ok(Planned::Coalesced { processing_id });
         }
-        transaction.execute(
-            "INSERT INTO jobs (processing_id, source, proposal, run, data, request, state, submitted_by, planned_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'planned', ?7, ?8)",
-            params![
-                job.processing_id,
-                source,
-                job.run.proposal.0,
-                job.run.number.0,
-                job.data.as_str(),
-                request,
-                submitter(),
-                now()
-            ],
-        )?;
+        write_job(&transaction, source, job)?;
         transaction.commit()?;
         Ok(Planned::New)
     }
@@ -175,24 +148,16 @@ impl Ledger {
         self.done(done).map(drop)
     }
 
-    /// A job has ended, having come this far.
+    /// Why a job is not done yet, for people.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`].
-    pub fn end(
-        &self,
-        processing_id: &str,
-        state: State,
-        message: Option<&str>,
-        progress: Option<Progress>,
-    ) -> Result<()> {
-        let transaction = self.connection.unchecked_transaction();
-        let transaction = self.done(transaction)?;
-        if let Some(progress) = progress {
-            self.set_progress(processing_id, progress)?;
-        }
-        self.set_state(processing_id, state, message)?;
-        self.done(transaction.commit())
+    pub fn remark(&self, processing_id: &str, message: &str) -> Result<()> {
+        let done = self.connection.execute(
+            "UPDATE jobs SET message = ?2 WHERE processing_id = ?1 AND ended_at IS NULL",
+            [processing_id, message],
+        );
+        self.done(done).map(drop)
     }
 
     /// So many of a job's variables have had their turn.
@@ -225,7 +190,26 @@ impl Ledger {
     /// # Errors
     /// [`crate::Error::Ledger`].
     pub fn jobs(&self) -> Result<Vec<Entry>> {
-        self.select("")
+        self.select("", "", &[])
+    }
+
+    /// One job; None if it is not in this ledger.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn job(&self, processing_id: &str) -> Result<Option<Entry>> {
+        let found = self.select("WHERE processing_id = ?1", "", &[&processing_id])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Some jobs, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn find(&self, wanted: &Wanted) -> Result<Vec<Entry>> {
+        let mut found = self.jobs()?;
+        found.retain(|entry| wanted.includes(entry));
+        Ok(found)
     }
 
     /// The jobs to which something is still to happen, oldest first.
@@ -233,14 +217,24 @@ impl Ledger {
     /// # Errors
     /// [`crate::Error::Ledger`].
     pub fn unfinished(&self) -> Result<Vec<Entry>> {
-        self.select("WHERE state IN ('planned', 'queued', 'running')")
+        self.select(
+            "WHERE state IN ('planned', 'submitted', 'pending', 'running')",
+            "",
+            &[],
+        )
     }
 
-    fn select(&self, condition: &str) -> Result<Vec<Entry>> {
-        let sql = format!("SELECT {COLUMNS} FROM jobs {condition} ORDER BY planned_at, rowid");
+    pub(super) fn select(
+        &self,
+        condition: &str,
+        limit: &str,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<Entry>> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM jobs {condition} ORDER BY planned_at, rowid {limit}");
         let read = || -> rusqlite::Result<Vec<Entry>> {
-            let mut statement = self.connection.prepare(&sql)?;
-            let rows = statement.query_map([], |row| self.entry(row))?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(values, |row| self.entry(row))?;
             rows.collect()
         };
         self.done(read())
@@ -267,8 +261,36 @@ impl Ledger {
                 (Some(done), Some(variables)) => Some(Progress { done, variables }),
                 _ => None,
             },
+            held: row.get(9)?,
+            failures: row.get(10)?,
+            next_try: row.get(11)?,
+            submitted_by: row.get(12)?,
+            planned_at: row.get(13)?,
+            ended_at: row.get(14)?,
         })
     }
+}
+
+pub(super) fn write_job(
+    connection: &Connection,
+    source: Option<&str>,
+    job: &Job,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO jobs (processing_id, source, proposal, run, data, request, state, submitted_by, planned_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'planned', ?7, ?8)",
+    )?;
+    statement.execute(params![
+        job.processing_id,
+        source,
+        job.run.proposal.0,
+        job.run.number.0,
+        job.data.as_str(),
+        request_of(job),
+        submitter(),
+        now()
+    ])?;
+    Ok(())
 }
 
 fn request_of(job: &Job) -> String {
@@ -279,6 +301,7 @@ fn request_of(job: &Job) -> String {
 mod tests {
     use super::*;
     use crate::job::Request;
+    use crate::queue::{Process, Surroundings};
 
     fn job(run: u32) -> Job {
         Job::new(
@@ -359,9 +382,14 @@ mod tests {
         let at = |done| Progress { done, variables: 9 };
         ledger.set_progress(&job.processing_id, at(3)).unwrap();
         assert_eq!(ledger.jobs().unwrap()[0].progress, Some(at(3)));
-        ledger
-            .end(&job.processing_id, State::Failed, Some("why"), Some(at(4)))
-            .unwrap();
+        let id = &job.processing_id;
+        let this = (Process::this(), Surroundings::default());
+        ledger.claim(id, None, &this.0, &this.1).unwrap();
+        assert!(
+            ledger
+                .end(id, 1, State::Failed, Some("why"), Some(at(4)))
+                .unwrap()
+        );
         let ended = &ledger.jobs().unwrap()[0];
         assert_eq!((ended.state, ended.progress), (State::Failed, Some(at(4))));
     }

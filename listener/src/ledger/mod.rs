@@ -3,13 +3,22 @@
 //! Not in `runs.sqlite`: that one is shared with programs that lock it.
 
 mod attempts;
+mod claims;
+mod ending;
 mod jobs;
+mod line;
 mod merged;
 mod outbox;
+mod placing;
+mod state;
 
 pub use attempts::{Attempt, Ending};
-pub use jobs::{Entry, Planned, Progress, State};
+pub use claims::Claim;
+pub use jobs::{Entry, Planned, Progress, Wanted};
+pub use line::{Load, Open};
 pub use outbox::Waiting;
+pub use placing::{Handover, Setback};
+pub use state::State;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,6 +41,12 @@ const CHAIN: Chain = Chain {
             version: 2,
             title: "progress of jobs",
             sql: include_str!("../../schema/ledger/0002_progress.sql"),
+            done: None,
+        },
+        Step {
+            version: 3,
+            title: "queues",
+            sql: include_str!("../../schema/ledger/0003_queues.sql"),
             done: None,
         },
         Step {
@@ -59,8 +74,16 @@ impl Ledger {
     /// # Errors
     /// [`Error::Ledger`], naming the file.
     pub fn open(database_dir: &Path) -> Result<Self> {
+        Self::open_with_patience(database_dir, PATIENCE)
+    }
+
+    /// [`open`](Self::open) for one that cannot wait for long while another program holds it.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`], naming the file.
+    pub fn open_with_patience(database_dir: &Path, patience: Duration) -> Result<Self> {
         let path = database_dir.join("ledger.sqlite");
-        let connection = prepare(&path).map_err(|reason| Error::Ledger {
+        let connection = prepare(&path, patience).map_err(|reason| Error::Ledger {
             path: path.clone(),
             reason,
         })?;
@@ -74,7 +97,7 @@ impl Ledger {
     }
 
     /// The database's folder.
-    fn database_dir(&self) -> &Path {
+    pub(crate) fn database_dir(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
@@ -86,10 +109,10 @@ impl Ledger {
     }
 }
 
-fn prepare(path: &Path) -> std::result::Result<Connection, String> {
+fn prepare(path: &Path, patience: Duration) -> std::result::Result<Connection, String> {
     let mut connection = Connection::open(path).map_err(|e| e.to_string())?;
     let settle = |connection: &Connection| -> rusqlite::Result<()> {
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(patience)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         journal::settle(connection, path.parent().unwrap_or(Path::new(".")))
     };
@@ -99,7 +122,7 @@ fn prepare(path: &Path) -> std::result::Result<Connection, String> {
 }
 
 /// Seconds since 1970.
-fn now() -> f64 {
+pub(crate) fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |t| t.as_secs_f64())

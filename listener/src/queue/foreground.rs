@@ -2,54 +2,76 @@
 
 use std::fs::File;
 use std::io::{PipeReader, Read, Write, pipe};
+use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::local::{begin, ending, note_end, open_log};
-use super::{Ended, LocalSettings};
+use tracing::warn;
+
+use super::local::{account, ending, open_log};
+use super::{Ended, LocalSettings, Ticket};
 use crate::job::Job;
+use crate::ledger::{Ending, Ledger, State};
 use crate::{Error, Result};
 
 /// How long the last of a job's output may take after its process has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Runs a job to its end, here and now.
+/// Runs a job that is not in the ledger yet to its end, here and now.
 ///
 /// # Errors
 /// It cannot be started.
 pub fn run_in_foreground(job: &Job, settings: &LocalSettings) -> Result<Ended> {
+    let mut ledger = Ledger::open(&job.database_dir)?;
     let log = open_log(job)?;
+    let attempt = ledger.plan_here(job, "local")?;
     let failed = |e: std::io::Error| {
         Error::Queue(format!(
             "{} does not start: {e}",
             settings.program.display()
         ))
     };
-    let (output, input) = pipe().map_err(failed)?;
-    let again = input.try_clone().map_err(failed)?;
-    let mut command = settings.command(job);
-    let mut child = command
-        .stdout(input)
-        .stderr(again)
-        .spawn()
-        .map_err(failed)?;
-    // Ours ends of the pipe are closed with it: the copy below ends with the job.
-    drop(command);
-    let attempt = begin(job, child.id());
+    let begun = begin(settings.command(job, attempt)).map_err(failed);
+    let (mut child, output) = begun.inspect_err(|why| give_up(&mut ledger, job, attempt, why))?;
+    let ticket = Ticket {
+        id: child.id().to_string(),
+        cluster: None,
+    };
+    // It runs, written down or not.
+    let _ = ledger.placed(&[(job.processing_id.clone(), attempt, ticket)]);
     let (done, copied) = mpsc::channel();
     std::thread::spawn(move || {
         copy(output, log);
         // Nobody waits any more if that took too long.
         let _ = done.send(());
     });
-    let ending = child.wait().map_or(crate::ledger::Ending::Unseen, ending);
+    let ending = child.wait().map_or(Ending::Unseen, ending);
     // A process that the job left behind may hold the other end for ever.
     let _ = copied.recv_timeout(LAST_WORDS);
-    note_end(job, attempt, ending);
     Ok(Ended {
         job: job.clone(),
-        ending,
+        attempt,
+        account: account(ending),
     })
+}
+
+/// Starts the process; what it prints comes out of the pipe.
+fn begin(mut command: Command) -> std::io::Result<(Child, PipeReader)> {
+    let (output, input) = pipe()?;
+    let again = input.try_clone()?;
+    let child = command.stdout(input).stderr(again).spawn()?;
+    // Our ends of the pipe are closed with the command: copying ends with the job.
+    Ok((child, output))
+}
+
+fn give_up(ledger: &mut Ledger, job: &Job, attempt: u32, why: &Error) {
+    let id = &job.processing_id;
+    let ended = ledger
+        .end(id, attempt, State::Failed, Some(&why.to_string()), None)
+        .and_then(|_| ledger.settled(id, attempt));
+    if let Err(error) = ended {
+        warn!(run = %job.run, "the job does not start, and that cannot be written down: {error}");
+    }
 }
 
 /// Until nobody writes any more. A log or terminal that takes no more does not stop the job.

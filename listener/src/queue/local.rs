@@ -1,38 +1,34 @@
-//! Jobs on this machine: at most so many at once; the others wait, and none is dropped.
+//! Jobs on this machine: at most so many at once.
 //!
 //! Every job is a process in a group of its own: it goes on when the listener stops, and the next
-//! listener recognises it. What waits is in the ledger. Two jobs of one run may run side by side, as
-//! in DAMNIT: each writes its own fragment.
+//! listener recognises it. Two jobs of one run may run side by side, as in DAMNIT: each writes its own fragment.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc::O_NOFOLLOW;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use runledger_storage::sharing;
-use tracing::{debug, info, warn};
 
-use super::{Ended, JobState, Process, QueueManager, QueueStatus, Ticket};
-use crate::job::Job;
-use crate::ledger::{Ending, Entry, Ledger, State};
+use super::{
+    Account, Batch, Fault, JobState, NOT_INHERITED, Pace, Process, QueueManager, Refusal, Ticket,
+};
+use crate::job::{Job, Request};
+use crate::ledger::{Attempt, Ending};
 use crate::{Error, Result};
 
-/// What a job inherits from a Slurm job or a desktop by mistake, and must not.
-const NOT_INHERITED: [&str; 4] = [
-    "SLURM_ARRAY_JOB_ID",
-    "SLURM_ARRAY_TASK_ID",
-    "DISPLAY",
-    "LD_PRELOAD",
-];
-
-/// How soon a job that could not be started is tried again.
-const AGAIN: Duration = Duration::from_secs(10);
+const PACE: Pace = Pace {
+    every: Duration::from_millis(50),
+    gone_after: Duration::from_secs(1),
+};
 
 /// How jobs are run here.
 #[derive(Debug, Clone)]
@@ -46,11 +42,11 @@ pub struct LocalSettings {
 }
 
 impl LocalSettings {
-    /// The process of a job, not started, with its input and output still to be set.
-    pub(super) fn command(&self, job: &Job) -> Command {
+    /// The process of a job, not started, with its output still to be set.
+    pub(super) fn command(&self, job: &Job, attempt: u32) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(job.arguments())
+            .args(job.arguments(attempt))
             .current_dir(&job.database_dir)
             .stdin(Stdio::null())
             .process_group(0);
@@ -67,28 +63,8 @@ impl LocalSettings {
 /// Jobs on this machine.
 pub struct LocalQueue {
     settings: LocalSettings,
-    waiting: VecDeque<Waiting>,
-    running: Vec<Running>,
-    ended: Vec<Ended>,
-}
-
-struct Waiting {
-    job: Job,
-    /// After a try that failed.
-    not_before: Option<Instant>,
-}
-
-struct Running {
-    job: Job,
-    attempt: u32,
-    handle: Handle,
-}
-
-enum Handle {
-    /// We started it.
-    Child(Child),
-    /// An earlier listener did.
-    Watched(Process),
+    /// Those that we started, until their ends are written down.
+    children: Mutex<HashMap<(String, u32), Child>>,
 }
 
 impl LocalQueue {
@@ -96,239 +72,173 @@ impl LocalQueue {
     pub fn new(settings: LocalSettings) -> Self {
         Self {
             settings,
-            waiting: VecDeque::new(),
-            running: Vec::new(),
-            ended: Vec::new(),
+            children: Mutex::default(),
         }
     }
 
-    fn has(&self, processing_id: &str) -> bool {
-        let running = self.running.iter().map(|running| &running.job);
-        let ended = self.ended.iter().map(|ended| &ended.job);
-        let waiting = self.waiting.iter().map(|waiting| &waiting.job);
-        waiting
-            .chain(running)
-            .chain(ended)
-            .any(|job| job.processing_id == processing_id)
+    fn children(&self) -> MutexGuard<'_, HashMap<(String, u32), Child>> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts what waits, in order; a job that cannot be started keeps its place and holds no other one up.
-    fn start_waiting(&mut self) {
-        let now = Instant::now();
-        let mut passed = VecDeque::new();
-        while self.running.len() < self.settings.limit
-            && let Some(waiting) = self.waiting.pop_front()
-        {
-            if waiting.not_before.is_some_and(|when| when > now) {
-                passed.push_back(waiting);
-                continue;
-            }
-            match start(&self.settings, &waiting.job) {
-                Ok(running) => self.running.push(running),
-                Err(error) => passed.push_back(waiting.later(&error)),
-            }
-        }
-        passed.append(&mut self.waiting);
-        self.waiting = passed;
-    }
-
-    fn wait(&mut self, job: Job) {
-        self.waiting.push_back(Waiting {
-            job,
-            not_before: None,
-        });
-    }
-
-    fn reap(&mut self) {
-        for index in (0..self.running.len()).rev() {
-            if let Some(ending) = self.running[index].handle.ending() {
-                let Running { job, attempt, .. } = self.running.swap_remove(index);
-                note_end(&job, attempt, ending);
-                self.ended.push(Ended { job, ending });
-            }
-        }
-    }
-
-    /// Takes over a job that an earlier listener had started.
-    fn take_over(&mut self, ledger: &Ledger, job: Job) -> Result<()> {
-        let ended = |job| Ended {
-            job,
-            ending: Ending::Unseen,
-        };
-        match ledger.last_attempt(&job.processing_id)? {
-            Some(attempt) if !attempt.process.is_here() => {}
-            Some(attempt) if attempt.process.is_alive() => self.running.push(Running {
-                job,
-                attempt: attempt.number,
-                handle: Handle::Watched(attempt.process),
-            }),
-            Some(attempt) => {
-                note_end(&job, attempt.number, Ending::Unseen);
-                self.ended.push(ended(job));
-            }
-            None => self.ended.push(ended(job)),
-        }
-        Ok(())
-    }
-
-    /// A job may have begun without anybody having written that down: it is not begun again.
-    fn watch_unnoted(&mut self, job: Job, process: Process) {
-        let attempt = begin(&job, process.pid);
-        self.running.push(Running {
-            job,
-            attempt,
-            handle: Handle::Watched(process),
-        });
-    }
-}
-
-impl Waiting {
-    fn later(self, why: &Error) -> Self {
-        let run = self.job.run;
-        match self.not_before {
-            None => warn!(%run, "the job cannot be started, trying again: {why}"),
-            Some(_) => debug!(%run, "the job still cannot be started: {why}"),
-        }
-        Self {
-            not_before: Some(Instant::now() + AGAIN),
-            ..self
-        }
+    fn start(&self, job: &Job, attempt: u32) -> Result<Ticket> {
+        let log = open_log(job)?;
+        let again = log.try_clone().map_err(|e| log_error(job, &e))?;
+        let mut command = self.settings.command(job, attempt);
+        let child = command.stdout(log).stderr(again).spawn();
+        let program = self.settings.program.display();
+        let child = child.map_err(|e| Error::Queue(format!("{program} does not start: {e}")))?;
+        let ticket = ticket(child.id());
+        let key = (job.processing_id.clone(), attempt);
+        self.children().insert(key, child);
+        Ok(ticket)
     }
 }
 
 impl QueueManager for LocalQueue {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
     fn can_submit(&self) -> bool {
         true
     }
 
-    fn submit(&mut self, job: &Job) -> Result<Ticket> {
-        if !self.has(&job.processing_id) {
-            Ledger::open(&job.database_dir)?.set_state(&job.processing_id, State::Queued, None)?;
-            self.wait(job.clone());
-        }
-        Ok(Ticket(job.processing_id.clone()))
+    fn limit(&self) -> Option<usize> {
+        Some(self.settings.limit)
     }
 
-    fn resume(&mut self, database_dir: &Path) -> Result<()> {
-        let ledger = Ledger::open(database_dir)?;
-        let mut at_jobs = Process::at_jobs();
-        for Entry { job, state, .. } in ledger.unfinished()? {
-            if self.has(&job.processing_id) {
-                continue;
-            }
-            info!(run = %job.run, state = state.as_str(), "taking over an unfinished job");
-            let last = ledger.last_attempt(&job.processing_id)?;
-            let is_last = |process: &Process| last.as_ref().is_some_and(|l| l.process == *process);
-            match at_jobs.remove(&job.processing_id) {
-                Some(process) if !is_last(&process) => self.watch_unnoted(job, process),
-                _ if state == State::Running => self.take_over(&ledger, job)?,
-                _ => self.wait(job),
-            }
+    fn array_size(&self) -> usize {
+        1
+    }
+
+    fn cluster(&self, _request: &Request) -> Option<String> {
+        None
+    }
+
+    fn pace(&self) -> Pace {
+        PACE
+    }
+
+    fn submit(&self, batch: &Batch) -> std::result::Result<Vec<Ticket>, Refusal> {
+        let started = batch
+            .jobs
+            .iter()
+            .map(|(job, attempt)| self.start(job, *attempt));
+        // What is wrong (the disk, the log, the program) may be mended without the job's doing.
+        let started: Result<Vec<Ticket>> = started.collect();
+        started.map_err(|why| Refusal::NotNow(why.to_string()))
+    }
+
+    fn find(&self, attempts: &[Attempt]) -> Result<Vec<Option<Ticket>>> {
+        let at_jobs = Process::at_jobs();
+        let found = |attempt: &Attempt| at_jobs.get(&key(attempt)).map(|found| ticket(found.pid));
+        Ok(attempts.iter().map(found).collect())
+    }
+
+    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+        let mut children = self.children();
+        let asked: Vec<_> = attempts.iter().map(key).collect();
+        // Those that nobody asks about any more are written down.
+        children
+            .retain(|key, child| asked.contains(key) || !matches!(child.try_wait(), Ok(Some(_))));
+        let mut at_jobs = None;
+        let mut state = |attempt: &Attempt| match children.get_mut(&key(attempt)) {
+            Some(child) => of_child(child),
+            None if attempt.process.is_some() => of_stranger(attempt),
+            None if has_other_parent(attempt) => JobState::Running,
+            None => match at_jobs
+                .get_or_insert_with(Process::at_jobs)
+                .contains_key(&key(attempt))
+            {
+                true => JobState::Running,
+                false => JobState::Gone,
+            },
+        };
+        Ok(attempts.iter().map(&mut state).collect())
+    }
+
+    fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+        let children = self.children();
+        for attempt in attempts {
+            let pid = match children.get(&key(attempt)) {
+                Some(child) => Some(child.id()),
+                None => attempt
+                    .process
+                    .as_ref()
+                    .filter(|process| process.is_here() && process.is_alive())
+                    .map(|process| process.pid),
+            };
+            pid.map_or(Ok(()), end_group)?;
         }
         Ok(())
     }
+}
 
-    fn states(&mut self, tickets: &[Ticket]) -> Result<Vec<JobState>> {
-        let state = |Ticket(id): &Ticket| {
-            if self
-                .waiting
-                .iter()
-                .any(|waiting| waiting.job.processing_id == *id)
-            {
-                JobState::Waiting
-            } else if self
-                .running
-                .iter()
-                .any(|running| running.job.processing_id == *id)
-            {
-                JobState::Running
-            } else {
-                JobState::Gone
-            }
-        };
-        Ok(tickets.iter().map(state).collect())
-    }
+fn key(attempt: &Attempt) -> (String, u32) {
+    (attempt.processing_id.clone(), attempt.number)
+}
 
-    fn delete(&mut self, ticket: &Ticket) -> Result<()> {
-        self.waiting
-            .retain(|waiting| waiting.job.processing_id != ticket.0);
-        let running = self
-            .running
-            .iter()
-            .find(|running| running.job.processing_id == ticket.0);
-        running.map_or(Ok(()), |running| running.handle.end())
-    }
-
-    fn status(&self) -> QueueStatus {
-        QueueStatus {
-            waiting: self.waiting.len(),
-            running: self.running.len(),
-        }
-    }
-
-    fn advance(&mut self) -> Vec<Ended> {
-        self.reap();
-        self.start_waiting();
-        std::mem::take(&mut self.ended)
+fn ticket(pid: u32) -> Ticket {
+    Ticket {
+        id: pid.to_string(),
+        cluster: None,
     }
 }
 
-impl Handle {
-    /// How it ended; None while it runs.
-    fn ending(&mut self) -> Option<Ending> {
-        match self {
-            Self::Child(child) => match child.try_wait() {
-                Ok(status) => status.map(ending),
-                Err(_) => Some(Ending::Unseen),
-            },
-            Self::Watched(process) => (!process.is_alive()).then_some(Ending::Unseen),
-        }
-    }
-
-    fn end(&self) -> Result<()> {
-        let pid = match self {
-            Self::Child(child) => child.id(),
-            Self::Watched(process) => process.pid,
-        };
-        let group = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
-        killpg(group, Signal::SIGTERM)
-            .map_err(|e| Error::Queue(format!("process group {pid}: {e}")))
+fn of_child(child: &mut Child) -> JobState {
+    match child.try_wait() {
+        Ok(None) => JobState::Running,
+        Ok(Some(status)) => JobState::Ended(account(ending(status))),
+        Err(_) => JobState::Gone,
     }
 }
 
-fn start(settings: &LocalSettings, job: &Job) -> Result<Running> {
-    let log = open_log(job)?;
-    let again = log.try_clone().map_err(|e| log_error(job, &e))?;
-    let child = settings.command(job).stdout(log).stderr(again).spawn();
-    let child = child.map_err(|e| {
-        Error::Queue(format!(
-            "{} does not start: {e}",
-            settings.program.display()
-        ))
-    })?;
-    let attempt = begin(job, child.id());
-    Ok(Running {
-        job: job.clone(),
-        attempt,
-        handle: Handle::Child(child),
+/// One that another process has started, which may still be there to say how it ended.
+fn of_stranger(attempt: &Attempt) -> JobState {
+    match &attempt.process {
+        Some(process) if !process.is_here() => JobState::Other(format!("on {}", process.host)),
+        Some(process) if process.is_alive() || has_other_parent(attempt) => JobState::Running,
+        _ => JobState::Gone,
+    }
+}
+
+fn has_other_parent(attempt: &Attempt) -> bool {
+    let parent = attempt.submitter.as_ref();
+    parent.is_some_and(|parent| {
+        parent.pid != std::process::id() && parent.is_here() && parent.is_alive()
     })
 }
 
-/// Writes the try down. The process is there already, so it goes on even where that fails.
-pub(super) fn begin(job: &Job, pid: u32) -> u32 {
-    let begun = Ledger::open(&job.database_dir)
-        .and_then(|mut ledger| ledger.begin_attempt(&job.processing_id, &Process::here(pid)));
-    begun.unwrap_or_else(|error| {
-        warn!(run = %job.run, "the job runs, but that could not be written down: {error}");
-        0
-    })
+fn end_group(pid: u32) -> Result<()> {
+    let group = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
+    match killpg(group, Signal::SIGTERM) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(e) => Err(Error::Queue(format!("process group {pid}: {e}"))),
+    }
 }
 
-pub(super) fn note_end(job: &Job, attempt: u32, ending: Ending) {
-    let noted = Ledger::open(&job.database_dir)
-        .and_then(|ledger| ledger.end_attempt(&job.processing_id, attempt, ending));
-    if let Err(error) = noted {
-        warn!(run = %job.run, "the job has ended, but that could not be written down: {error}");
+/// What is known about a process of ours.
+pub(super) fn account(ending: Ending) -> Account {
+    Account {
+        ending,
+        fault: match ending {
+            Ending::Unseen => Fault::Vanished,
+            _ => Fault::Job,
+        },
+        peak_memory: None,
+        words: describe(ending),
+    }
+}
+
+/// How a process ended, in words.
+pub(crate) fn describe(ending: Ending) -> String {
+    match ending {
+        Ending::Exit(code) => format!("its process ended with exit code {code}"),
+        Ending::Signal(number) => match Signal::try_from(number) {
+            Ok(signal) => format!("its process was ended by {signal}"),
+            Err(_) => format!("its process was ended by signal {number}"),
+        },
+        Ending::Unseen => "its process vanished unseen".into(),
     }
 }
 

@@ -1,91 +1,194 @@
 //! Where jobs wait and run: a small trait, so that this machine, Slurm and a recorder look the same from outside.
+//!
+//! What queues have in common (the waiting line, limits, retries, the end of a job) is in `dispatch`.
 
 mod foreground;
 mod local;
 mod process;
 mod recorder;
+mod surroundings;
 
 pub use foreground::run_in_foreground;
 pub(crate) use local::open_log;
 pub use local::{LocalQueue, LocalSettings};
 pub use process::Process;
 pub use recorder::Recorder;
+pub use surroundings::{Clusters, Surroundings};
 
-use std::path::Path;
+use std::time::Duration;
 
 use crate::Result;
-use crate::job::Job;
-use crate::ledger::Ending;
+use crate::job::{Job, Request};
+use crate::ledger::{Attempt, Ending, Handover};
+
+/// What a job inherits from a Slurm job or a desktop by mistake, and must not.
+pub(crate) const NOT_INHERITED: [&str; 4] = [
+    "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",
+    "DISPLAY",
+    "LD_PRELOAD",
+];
 
 /// How a queue names a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ticket(pub String);
+pub struct Ticket {
+    /// `123`, or `123_4` in an array; on this machine the process's number.
+    pub id: String,
+    /// The cluster, where there are such.
+    pub cluster: Option<String>,
+}
 
 /// How far a queue is with a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
-    /// It waits.
-    Waiting,
+    /// It waits, for a reason in the queue's words.
+    Waiting(String),
+    /// It waits for something that cannot happen.
+    Stuck(String),
     /// It runs.
     Running,
-    /// The queue does not have it any more.
+    /// It has ended.
+    Ended(Account),
+    /// The queue does not know it (any more).
     Gone,
     /// In the queue's own word, which we don't know.
     Other(String),
 }
 
-/// How much a queue has to do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueueStatus {
-    /// Jobs that wait.
-    pub waiting: usize,
-    /// Jobs that run.
-    pub running: usize,
+/// What a queue knows about the end of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// How its process ended.
+    pub ending: Ending,
+    /// Whose doing that was.
+    pub fault: Fault,
+    /// The most memory that it took, in bytes.
+    pub peak_memory: Option<u64>,
+    /// Why, in words: `its process ended with exit code 1`.
+    pub words: String,
 }
 
-/// A job that has left the queue.
+/// Whose doing the end of a job was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The job's, or nobody's: it would end so again.
+    Job,
+    /// The queue's or a machine's: it is worth another try.
+    Queue,
+    /// Nobody knows: it is not there any more, and worth another try.
+    Vanished,
+    /// Somebody took it off the queue.
+    Person,
+}
+
+/// A job that has left its queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The job.
     pub job: Job,
-    /// How its process ended.
-    pub ending: Ending,
+    /// Which try this was.
+    pub attempt: u32,
+    /// How it ended.
+    pub account: Account,
 }
 
-/// Something that runs jobs.
-pub trait QueueManager {
-    /// Whether it takes another job just now.
+/// What a job may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// How long it may take, in Slurm's words.
+    pub time: String,
+    /// Cores of a shared node.
+    pub cpus: String,
+    /// Memory of a shared node.
+    pub memory: String,
+    /// Nodes set aside; empty: none.
+    pub reservation: String,
+    /// A set of nodes; empty: the user's own.
+    pub partition: String,
+}
+
+/// Jobs of one database that go to a queue at once, with the numbers of their attempts.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// At least one, all with the same resources.
+    pub jobs: Vec<(Job, u32)>,
+    /// How they are found again.
+    pub handover: Handover,
+    /// They wait until this has ended.
+    pub after: Option<Ticket>,
+    /// What each of them may use.
+    pub resources: Resources,
+}
+
+/// Why a queue did not take a batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It does not want it.
+    #[error("{0}")]
+    Refused(String),
+    /// It does not answer, or has no room: later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It cannot begin this one now, for a reason that does not concern others: later.
+    #[error("{0}")]
+    NotNow(String),
+    /// It may have taken it: to be looked for before it is tried again.
+    #[error("{0}")]
+    Unclear(String),
+}
+
+/// How often a queue is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Time between two looks at what it has.
+    pub every: Duration,
+    /// A job that it does not know for so long is lost.
+    pub gone_after: Duration,
+}
+
+/// Something that runs jobs. Its calls come from several threads.
+pub trait QueueManager: Send + Sync {
+    /// Its name in the ledger.
+    fn name(&self) -> &'static str;
+
+    /// Whether it is there at all, so that it is worth trying.
     fn can_submit(&self) -> bool;
 
-    /// Takes a job that is in the ledger. The same job again changes nothing.
+    /// At most so many jobs at once; None: it has a waiting line of its own.
+    fn limit(&self) -> Option<usize>;
+
+    /// How many jobs can be given to it at once, as one array.
+    fn array_size(&self) -> usize;
+
+    /// Where jobs of this kind are put.
+    fn cluster(&self, request: &Request) -> Option<String>;
+
+    /// How often it is asked.
+    fn pace(&self) -> Pace;
+
+    /// Takes jobs; returns their names in the order of the batch.
     ///
     /// # Errors
-    /// It does not take it; the job is to be submitted again later.
-    fn submit(&mut self, job: &Job) -> Result<Ticket>;
+    /// [`Refusal`]: it has not taken any of them; or nobody knows.
+    fn submit(&self, batch: &Batch) -> std::result::Result<Vec<Ticket>, Refusal>;
 
-    /// Takes over the jobs of a database that an earlier process left unfinished.
+    /// Looks for attempts that may have been taken, by their tokens; the answers are in their order.
     ///
     /// # Errors
-    /// The ledger cannot be read.
-    fn resume(&mut self, database_dir: &Path) -> Result<()>;
+    /// It does not answer.
+    fn find(&self, attempts: &[Attempt]) -> Result<Vec<Option<Ticket>>>;
 
-    /// How far it is with some jobs, in the order of the tickets.
+    /// How far it is with these attempts, in their order.
     ///
     /// # Errors
-    /// The queue does not answer.
-    fn states(&mut self, tickets: &[Ticket]) -> Result<Vec<JobState>>;
+    /// It does not answer: then nothing is known about any of them.
+    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>>;
 
-    /// Ends a job, or takes it out of the line.
+    /// Ends these, or takes them out of the line. One that is gone already is no error.
     ///
     /// # Errors
-    /// The queue does not answer.
-    fn delete(&mut self, ticket: &Ticket) -> Result<()>;
-
-    /// How much it has to do.
-    fn status(&self) -> QueueStatus;
-
-    /// Lets it get on with its work, without waiting; returns the jobs that have ended since the last call.
-    fn advance(&mut self) -> Vec<Ended>;
+    /// It does not answer.
+    fn delete(&self, attempts: &[Attempt]) -> Result<()>;
 }
 
 /// Who works here, for the record: `user@host`.

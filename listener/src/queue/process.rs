@@ -1,6 +1,8 @@
 //! A process that can be recognised later, even if its number has been given to another one since.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use super::host_name;
 
@@ -25,8 +27,13 @@ impl Process {
         }
     }
 
-    /// The processes of this host that do jobs, by the jobs' identities; their command lines tell.
-    pub fn at_jobs() -> BTreeMap<String, Self> {
+    /// The one that asks.
+    pub fn this() -> Self {
+        Self::here(std::process::id())
+    }
+
+    /// The processes of this host that do jobs, by the jobs' identities and attempts; their command lines tell.
+    pub fn at_jobs() -> BTreeMap<(String, u32), Self> {
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let jobs = pids.filter_map(|pid| Some((job_of(pid)?, Self::here(pid))));
@@ -44,12 +51,38 @@ impl Process {
     }
 }
 
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.host, self.pid, self.started)
+    }
+}
+
+impl FromStr for Process {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut words = text.split(' ');
+        let mut next = || words.next().ok_or(());
+        Ok(Self {
+            host: next()?.to_owned(),
+            pid: next()?.parse().map_err(drop)?,
+            started: next()?.parse().map_err(drop)?,
+        })
+    }
+}
+
 /// The job that a process was given to do, if any.
-fn job_of(pid: u32) -> Option<String> {
+fn job_of(pid: u32) -> Option<(String, u32)> {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut arguments = line.split(|byte| *byte == 0);
-    arguments.find(|argument| *argument == b"--processing-id")?;
-    String::from_utf8(arguments.next()?.to_vec()).ok()
+    let after = |option: &[u8]| {
+        let mut arguments = line.split(|byte| *byte == 0);
+        arguments.find(|argument| *argument == option)?;
+        String::from_utf8(arguments.next()?.to_vec()).ok()
+    };
+    Some((
+        after(b"--processing-id")?,
+        after(b"--attempt")?.parse().ok()?,
+    ))
 }
 
 fn started(pid: u32) -> Option<i64> {
@@ -79,6 +112,13 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!process.is_alive());
+    }
+
+    #[test]
+    fn a_process_is_written_down_and_read_again() {
+        let me = Process::this();
+        assert_eq!(me.to_string().parse(), Ok(me));
+        assert_eq!("host 12".parse::<Process>(), Err(()));
     }
 
     #[test]

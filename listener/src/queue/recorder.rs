@@ -1,64 +1,123 @@
 //! A queue that only writes down what it is given, for tests of what leads to a job.
 
-use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::{Ended, JobState, QueueManager, QueueStatus, Ticket};
-use crate::job::Job;
-use crate::{Error, Result};
+use super::{Batch, JobState, Pace, QueueManager, Refusal, Ticket};
+use crate::Result;
+use crate::job::Request;
+use crate::ledger::Attempt;
 
 /// Takes jobs and does nothing with them; or refuses them.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    /// What was submitted, in order.
-    pub jobs: Vec<Job>,
+    batches: Mutex<Vec<Batch>>,
+    states: Mutex<Vec<(String, JobState)>>,
+    deleted: Mutex<Vec<String>>,
     /// Whether it refuses.
-    pub refuses: bool,
+    pub refuses: AtomicBool,
+    tickets: AtomicUsize,
+}
+
+impl Recorder {
+    /// One that refuses.
+    pub fn refusing() -> Self {
+        Self {
+            refuses: true.into(),
+            ..Self::default()
+        }
+    }
+
+    /// What was submitted, in order.
+    pub fn batches(&self) -> Vec<Batch> {
+        locked(&self.batches).clone()
+    }
+
+    /// What it says from now on about the job that it has named so.
+    pub fn say(&self, ticket: &str, state: JobState) {
+        locked(&self.states).insert(0, (ticket.to_owned(), state));
+    }
+
+    /// What it was told to take out, by its own names.
+    pub fn deleted(&self) -> Vec<String> {
+        locked(&self.deleted).clone()
+    }
+
+    fn state(&self, id: &str) -> JobState {
+        let said = locked(&self.states);
+        let found = said.iter().find(|(ticket, _)| ticket == id);
+        found.map_or(JobState::Waiting("nothing happens here".into()), |said| {
+            said.1.clone()
+        })
+    }
+}
+
+fn locked<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl QueueManager for Recorder {
+    fn name(&self) -> &'static str {
+        "recorder"
+    }
+
     fn can_submit(&self) -> bool {
-        !self.refuses
+        true
     }
 
-    fn submit(&mut self, job: &Job) -> Result<Ticket> {
-        if self.refuses {
-            return Err(Error::Queue("it refuses everything".into()));
+    fn limit(&self) -> Option<usize> {
+        None
+    }
+
+    fn array_size(&self) -> usize {
+        1000
+    }
+
+    fn cluster(&self, _request: &Request) -> Option<String> {
+        Some("recorded".into())
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            every: Duration::from_millis(10),
+            gone_after: Duration::from_millis(100),
         }
-        if !self.jobs.contains(job) {
-            self.jobs.push(job.clone());
+    }
+
+    fn submit(&self, batch: &Batch) -> std::result::Result<Vec<Ticket>, Refusal> {
+        if self.refuses.load(Ordering::Relaxed) {
+            return Err(Refusal::Refused("it refuses everything".into()));
         }
-        Ok(Ticket(job.processing_id.clone()))
-    }
-
-    fn resume(&mut self, _database_dir: &Path) -> Result<()> {
-        Ok(())
-    }
-
-    fn states(&mut self, tickets: &[Ticket]) -> Result<Vec<JobState>> {
-        let known = |ticket: &Ticket| self.jobs.iter().any(|job| job.processing_id == ticket.0);
-        let state = |ticket| {
-            if known(ticket) {
-                JobState::Waiting
-            } else {
-                JobState::Gone
-            }
+        locked(&self.batches).push(batch.clone());
+        let number = self.tickets.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = |task: usize| match batch.handover.width {
+            Some(_) => format!("{number}_{task}"),
+            None => number.to_string(),
         };
-        Ok(tickets.iter().map(state).collect())
+        let ticket = |task| Ticket {
+            id: name(task),
+            cluster: Some("recorded".into()),
+        };
+        Ok((0..batch.jobs.len()).map(ticket).collect())
     }
 
-    fn delete(&mut self, ticket: &Ticket) -> Result<()> {
-        self.jobs.retain(|job| job.processing_id != ticket.0);
+    fn find(&self, attempts: &[Attempt]) -> Result<Vec<Option<Ticket>>> {
+        Ok(attempts.iter().map(|_| None).collect())
+    }
+
+    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+        let ids = attempts
+            .iter()
+            .map(|attempt| attempt.queue_id.as_deref().unwrap_or(""));
+        Ok(ids.map(|id| self.state(id)).collect())
+    }
+
+    fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+        let ids = attempts
+            .iter()
+            .filter_map(|attempt| attempt.queue_id.clone());
+        locked(&self.deleted).extend(ids);
         Ok(())
-    }
-
-    fn status(&self) -> QueueStatus {
-        QueueStatus {
-            waiting: self.jobs.len(),
-            running: 0,
-        }
-    }
-
-    fn advance(&mut self) -> Vec<Ended> {
-        Vec::new()
     }
 }

@@ -1,0 +1,32 @@
+//! From the ledger to a queue and back: everything that is planned is submitted, watched and settled.
+//!
+//! The ledgers say what is to be done. [`Dispatcher`] does it for one database at a time, here and now;
+//! [`Dispatch`] does so for many, in threads of its own, so that nobody waits for a queue.
+
+mod agenda;
+mod dispatcher;
+mod gather;
+mod orders;
+mod resources;
+mod room;
+mod service;
+mod submission;
+mod telling;
+mod watch;
+
+pub use dispatcher::{Dispatcher, Queues, Report};
+pub use orders::Order;
+pub use room::Limits;
+pub use service::Dispatch;
+pub use watch::Sighting;
+
+use crate::job_end::Retries;
+
+/// How jobs are submitted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DispatchSettings {
+    /// What fails through no fault of the job is tried again.
+    pub retries: Retries,
+    /// How many jobs queues may have.
+    pub limits: Limits,
+}

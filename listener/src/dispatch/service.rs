@@ -1,0 +1,240 @@
+//! The threads: some give databases their turns, one for each queue asks it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::agenda::{Agenda, Work};
+use super::watch::Memory;
+use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
+use crate::job::Job;
+use crate::ledger::{self, Attempt};
+use crate::publisher::Publisher;
+use crate::queue::QueueManager;
+use crate::updates::Update;
+
+/// So many databases have their turns side by side.
+const WORKERS: usize = 4;
+/// Deliveries are looked at so often.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Dispatches the jobs of many databases, until it is closed.
+pub struct Dispatch {
+    office: Arc<Office>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Office {
+    dispatcher: Dispatcher,
+    agenda: Mutex<(Agenda, bool)>,
+    changed: Condvar,
+}
+
+impl Dispatch {
+    /// Starts the threads.
+    pub fn start(queues: Queues, settings: DispatchSettings, publisher: Publisher) -> Self {
+        let watched: Vec<_> = queues.all().cloned().collect();
+        let office = Arc::new(Office {
+            dispatcher: Dispatcher::new(queues, settings, publisher),
+            agenda: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let mut threads = Vec::new();
+        for _ in 0..WORKERS {
+            let office = office.clone();
+            threads.push(std::thread::spawn(move || office.give_turns()));
+        }
+        for queue in watched {
+            let office = office.clone();
+            threads.push(std::thread::spawn(move || office.watch(queue.as_ref())));
+        }
+        Self { office, threads }
+    }
+
+    /// There may be something to do in a database, planned by whomever. Does not wait.
+    pub fn look_at(&self, database_dir: &Path) {
+        self.office.agenda().0.add(database_dir, Instant::now());
+        self.office.changed.notify_one();
+    }
+
+    /// New jobs are in a database's ledger: they are submitted, and its clients hear of them. Does not wait.
+    pub fn planned(&self, database_dir: &Path, jobs: impl IntoIterator<Item = Job>) {
+        let mut agenda = self.office.agenda();
+        let work = agenda.0.add(database_dir, Instant::now());
+        work.new.extend(jobs);
+        drop(agenda);
+        self.office.changed.notify_one();
+    }
+
+    /// Whether what the queue does not take is done on this machine.
+    pub fn fall_back(&self, allowed: bool) {
+        self.office.dispatcher.queues.fall_back(allowed);
+    }
+
+    /// How many jobs are not at their end, without those that people hold.
+    pub fn left(&self) -> usize {
+        self.office.agenda().0.left(Instant::now())
+    }
+
+    /// Ends the threads; jobs go on, and what is under way is found again. Waits at most for `patience` for each of
+    /// a turn's end and the last messages' delivery.
+    pub fn close(mut self, patience: Duration) {
+        self.office.stop();
+        self.office.wait_for_turns(patience);
+        self.office.dispatcher.close(patience);
+        self.threads.retain(|thread| !thread.is_finished());
+    }
+}
+
+impl Drop for Dispatch {
+    fn drop(&mut self) {
+        self.office.stop();
+    }
+}
+
+impl Office {
+    fn agenda(&self) -> MutexGuard<'_, (Agenda, bool)> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) {
+        self.agenda().1 = true;
+        self.changed.notify_all();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.agenda().1
+    }
+
+    fn wait_for_turns(&self, patience: Duration) {
+        let agenda = self.agenda();
+        let busy = |agenda: &mut (Agenda, bool)| agenda.0.is_busy();
+        // A thread that takes longer ends with the process.
+        let _ = self.changed.wait_timeout_while(agenda, patience, busy);
+    }
+
+    fn give_turns(&self) {
+        while let Some(turn) = self.next_turn() {
+            if let Some((dir, work)) = turn {
+                let may_submit = work.may_submit;
+                let report = self.turn(&dir, work);
+                self.agenda()
+                    .0
+                    .done(&dir, report, Instant::now(), may_submit);
+                self.changed.notify_all();
+            }
+            self.dispatcher.advance();
+        }
+    }
+
+    /// None: it is all over; Some(None): nobody has a turn now.
+    fn next_turn(&self) -> Option<Option<(PathBuf, Work)>> {
+        let mut agenda = self.agenda();
+        if agenda.1 {
+            return None;
+        }
+        let now = Instant::now();
+        let turn = agenda.0.take(now);
+        if turn.is_none() {
+            let wait = agenda.0.wait(now).unwrap_or(TICK).min(TICK);
+            drop(self.changed.wait_timeout(agenda, wait));
+        }
+        Some(turn)
+    }
+
+    fn turn(&self, dir: &Path, work: Work) -> Option<Report> {
+        if work.is_first {
+            self.dispatcher.publishing(|publisher| publisher.drain(dir));
+        }
+        if self.dispatcher.queues.main.limit().is_some() {
+            let new: Vec<Update> = work
+                .new
+                .iter()
+                .map(|job| Update::pending(job, None))
+                .collect();
+            self.dispatcher.tell(dir, &new);
+        }
+        let done = self.dispatcher.turn(dir, work.sightings, work.may_submit);
+        done.inspect_err(
+            |why| warn!(folder = %dir.display(), "its jobs wait: {}", why.with_causes()),
+        )
+        .ok()
+    }
+
+    fn watch(&self, queue: &dyn QueueManager) {
+        let mut memory = Memory::default();
+        while !self.is_stopping() {
+            self.ask(queue, &mut memory);
+            self.pause(queue.pace().every);
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while let left = until.saturating_duration_since(Instant::now())
+            && !left.is_zero()
+            && !self.is_stopping()
+        {
+            std::thread::sleep(left.min(TICK));
+        }
+    }
+
+    fn ask(&self, queue: &dyn QueueManager, memory: &mut Memory) {
+        let (dirs, attempts): (Vec<PathBuf>, Vec<Attempt>) = self
+            .agenda()
+            .0
+            .open_in(queue.name())
+            .into_iter()
+            .map(|(dir, open)| (dir, open.attempt))
+            .unzip();
+        if attempts.is_empty() {
+            return;
+        }
+        let asked_at = ledger::now();
+        let states = match queue.states(&attempts) {
+            Ok(states) => states,
+            Err(why) => {
+                warn!(
+                    queue = queue.name(),
+                    "nothing is known about its jobs now: {why}"
+                );
+                return;
+            }
+        };
+        let place: BTreeMap<_, _> = attempts.iter().map(name).zip(dirs).collect();
+        let said = attempts
+            .iter()
+            .cloned()
+            .zip(states)
+            .map(|(attempt, state)| Sighting {
+                attempt,
+                state,
+                asked_at,
+            });
+        let news = memory.news(said.collect(), Instant::now(), queue.pace().gone_after);
+        self.pass_on(news, &place);
+    }
+
+    fn pass_on(&self, news: Vec<Sighting>, place: &BTreeMap<(String, u32), PathBuf>) {
+        if news.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut agenda = self.agenda();
+        for sighting in news {
+            if let Some(dir) = place.get(&name(&sighting.attempt)) {
+                agenda.0.add(dir, now).sightings.push(sighting);
+            }
+        }
+        drop(agenda);
+        self.changed.notify_all();
+    }
+}
+
+fn name(attempt: &Attempt) -> (String, u32) {
+    (attempt.processing_id.clone(), attempt.number)
+}

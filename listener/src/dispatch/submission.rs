@@ -1,0 +1,335 @@
+//! From planned to a place in a queue; and what a queue that does not want a job means for it.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use runledger_storage::Database;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use super::dispatcher::{Dispatcher, PATIENCE};
+use super::gather::{Group, gather};
+use super::resources;
+use super::room::Room;
+use crate::Result;
+use crate::job::Job;
+use crate::ledger::{self, Ending, Entry, Handover, Ledger, Open, Setback};
+use crate::queue::{Account, Batch, Fault, QueueManager, Refusal, Ticket};
+use crate::updates::Update;
+
+/// More than this are not handled at once.
+const AT_ONCE: usize = 20_000;
+/// How soon a database is looked at again whose jobs found no room.
+const NO_ROOM: Duration = Duration::from_secs(1);
+
+/// The arrays of a database that wait for each other, and the last of them.
+#[derive(Clone)]
+struct Chain {
+    name: String,
+    last: Ticket,
+}
+
+/// A database's submission under way.
+struct Hand<'a> {
+    ledger: &'a mut Ledger,
+    db: Database,
+    queue: &'a Arc<dyn QueueManager>,
+    concurrent: usize,
+    chains: Vec<Chain>,
+}
+
+impl Dispatcher {
+    /// Submits what is due, as far as there is room. Returns when to look again at what has to wait for room or for
+    /// a queue that does not answer.
+    pub(super) fn submit_due(
+        &self,
+        ledger: &mut Ledger,
+        open: &[Open],
+    ) -> Result<Option<Duration>> {
+        let wanted = ledger.due_count()?.min(AT_ONCE);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let queue = match (self.queues.main.can_submit(), self.queues.stand_in()) {
+            (false, Some(local)) => local,
+            _ => &self.queues.main,
+        };
+        if let Some(rest) = self.rest_of(queue.name()) {
+            return Ok(Some(rest));
+        }
+        let db = Database::open_with_timeout(ledger.database_dir(), PATIENCE)?;
+        let room = self.grant(db.dir(), wanted, queue.limit());
+        let due = ledger.due(room.jobs)?;
+        let mut hand = Hand {
+            concurrent: resources::concurrent(&db)?,
+            chains: chains(open, queue.name()),
+            ledger,
+            db,
+            queue,
+        };
+        let taken = self.submit(&mut hand, due, room)?;
+        let left = self.rest_of(queue.name());
+        Ok(left.or((taken < wanted).then_some(NO_ROOM)))
+    }
+
+    fn grant(&self, database_dir: &Path, wanted: usize, slots: Option<usize>) -> Room {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        loads.grant(database_dir, wanted, &self.settings.limits, slots)
+    }
+
+    /// Returns for how many jobs a queue was asked.
+    fn submit(&self, hand: &mut Hand<'_>, due: Vec<Entry>, room: Room) -> Result<usize> {
+        let jobs = due.iter().map(|entry| entry.job.clone()).collect();
+        let groups = gather(jobs, room, hand.queue.array_size(), hand.concurrent);
+        let mut asked = 0;
+        for group in groups {
+            if self.rest_of(hand.queue.name()).is_some() {
+                break;
+            }
+            asked += group.jobs.len();
+            self.hand_over(hand, group, &due)?;
+        }
+        Ok(asked)
+    }
+
+    fn hand_over(&self, hand: &mut Hand<'_>, group: Group, due: &[Entry]) -> Result<()> {
+        let first = &group.jobs[0].request;
+        let cluster = hand.queue.cluster(first);
+        let token = Uuid::new_v4().to_string();
+        let behind = hand.chain_for(&group, cluster.as_deref());
+        let handover = Handover {
+            queue: hand.queue.name(),
+            chain: group.width.map(|_| {
+                behind
+                    .as_ref()
+                    .map_or(token.clone(), |chain| chain.name.clone())
+            }),
+            token,
+            cluster,
+            width: group.width,
+        };
+        let jobs = hand.ledger.take(&handover, group.jobs)?;
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch {
+            jobs,
+            handover,
+            after: behind.map(|chain| chain.last),
+            resources: resources::of_database(&hand.db)?,
+        };
+        match hand.queue.submit(&batch) {
+            Ok(tickets) => self.placed(hand, &batch, tickets),
+            Err(refusal) => self.refused(hand, &batch, refusal, due),
+        }
+    }
+
+    fn placed(&self, hand: &mut Hand<'_>, batch: &Batch, tickets: Vec<Ticket>) -> Result<()> {
+        self.answered(hand.queue.name());
+        let names = batch.jobs.iter().zip(&tickets);
+        let placed: Vec<_> = names
+            .clone()
+            .map(|((job, number), ticket)| (job.processing_id.clone(), *number, ticket.clone()))
+            .collect();
+        hand.ledger.placed(&placed)?;
+        hand.remember(batch, &tickets);
+        // On this machine a job is announced when it is planned, and begins now.
+        if hand.queue.limit().is_none() {
+            let told: Vec<Update> = names
+                .map(|((job, _), ticket)| Update::pending(job, Some(ticket)))
+                .collect();
+            self.tell_clients_of(&hand.db, &told);
+        }
+        let first = &batch.jobs[0].0.run;
+        let (queue, count) = (hand.queue.name(), batch.jobs.len());
+        let id = tickets.first().map_or("", |ticket| ticket.id.as_str());
+        match count {
+            1 => info!(
+                proposal = first.proposal.0,
+                run = first.number.0,
+                queue,
+                id,
+                "job submitted"
+            ),
+            _ => info!(
+                proposal = first.proposal.0,
+                count, queue, id, "jobs submitted"
+            ),
+        }
+        Ok(())
+    }
+
+    fn refused(
+        &self,
+        hand: &mut Hand<'_>,
+        batch: &Batch,
+        refusal: Refusal,
+        due: &[Entry],
+    ) -> Result<()> {
+        let run = batch.jobs[0].0.run;
+        match refusal {
+            Refusal::Unclear(why) => self.rest(hand.queue.name(), &why),
+            Refusal::Unavailable(why) => {
+                self.rest(hand.queue.name(), &why);
+                hand.set_back(batch, &why, false, None)?;
+            }
+            Refusal::NotNow(why) => {
+                debug!(%run, "the job cannot be started, trying again: {why}");
+                let next_try = ledger::now() + self.settings.retries.first.as_secs_f64();
+                hand.set_back(batch, &why, false, Some(next_try))?;
+            }
+            Refusal::Refused(why) => {
+                warn!(%run, jobs = batch.jobs.len(), "the queue refuses: {why}");
+                match self.queues.stand_in() {
+                    Some(local) if local.name() != hand.queue.name() => {
+                        hand.set_back(batch, &why, false, None)?;
+                        self.do_here(hand, local, batch, due)?;
+                    }
+                    _ => self.count_refusal(hand, batch, &why, due)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the queue refuses is done on this machine, as far as it has room now.
+    fn do_here(
+        &self,
+        hand: &mut Hand<'_>,
+        local: &Arc<dyn QueueManager>,
+        batch: &Batch,
+        due: &[Entry],
+    ) -> Result<()> {
+        let room = self.grant(hand.db.dir(), batch.jobs.len(), local.limit());
+        let mut here = Hand {
+            ledger: &mut *hand.ledger,
+            db: Database::open_with_timeout(hand.db.dir(), PATIENCE)?,
+            queue: local,
+            concurrent: hand.concurrent,
+            chains: Vec::new(),
+        };
+        for (job, _) in batch.jobs.iter().take(room.jobs) {
+            let group = Group {
+                jobs: vec![job.clone()],
+                width: None,
+            };
+            self.hand_over(&mut here, group, due)?;
+        }
+        Ok(())
+    }
+
+    /// Each of the jobs has one try less; those that have none left have failed.
+    fn count_refusal(
+        &self,
+        hand: &mut Hand<'_>,
+        batch: &Batch,
+        why: &str,
+        due: &[Entry],
+    ) -> Result<()> {
+        let words = format!("the submission was refused: {why}");
+        let retries = &self.settings.retries;
+        let failures = |job: &Job| {
+            let entry = due
+                .iter()
+                .find(|entry| entry.job.processing_id == job.processing_id);
+            entry.map_or(0, |entry| entry.failures)
+        };
+        let (again, over): (Vec<_>, Vec<_>) = batch
+            .jobs
+            .iter()
+            .partition(|(job, _)| failures(job) < retries.limit);
+        for (job, number) in over {
+            let account = Account {
+                ending: Ending::Unseen,
+                fault: Fault::Queue,
+                peak_memory: None,
+                words: words.clone(),
+            };
+            self.settle(job.clone(), *number, account)?;
+        }
+        let most = again
+            .iter()
+            .map(|(job, _)| failures(job))
+            .max()
+            .unwrap_or(0);
+        let setback = Setback {
+            reason: words.clone(),
+            counts: true,
+            next_try: Some(ledger::now() + retries.wait(most).as_secs_f64()),
+        };
+        let again: Vec<_> = again
+            .iter()
+            .map(|(job, number)| (job.processing_id.clone(), *number))
+            .collect();
+        hand.ledger.set_back(&again, &setback)
+    }
+}
+
+impl Hand<'_> {
+    fn set_back(
+        &mut self,
+        batch: &Batch,
+        why: &str,
+        counts: bool,
+        next_try: Option<f64>,
+    ) -> Result<()> {
+        let attempts: Vec<_> = batch
+            .jobs
+            .iter()
+            .map(|(job, number)| (job.processing_id.clone(), *number))
+            .collect();
+        let setback = Setback {
+            reason: why.to_owned(),
+            counts,
+            next_try,
+        };
+        self.ledger.set_back(&attempts, &setback)
+    }
+
+    /// The arrays behind which a group waits: one that is larger than what may run at once. Small ones don't wait
+    /// behind a backlog.
+    fn chain_for(&self, group: &Group, cluster: Option<&str>) -> Option<Chain> {
+        let is_large = group.width.is_some() && group.jobs.len() > self.concurrent;
+        let of_cluster = |chain: &&Chain| chain.last.cluster.as_deref() == cluster;
+        self.chains
+            .iter()
+            .filter(|_| is_large)
+            .rfind(of_cluster)
+            .cloned()
+    }
+
+    fn remember(&mut self, batch: &Batch, tickets: &[Ticket]) {
+        if let (Some(name), Some(first)) = (&batch.handover.chain, tickets.first()) {
+            self.chains.push(Chain {
+                name: name.clone(),
+                last: array_of(first),
+            });
+        }
+    }
+}
+
+/// The arrays that a queue still has, oldest first.
+fn chains(open: &[Open], queue: &str) -> Vec<Chain> {
+    let arrays = open
+        .iter()
+        .filter(|open| !open.state.is_final() && open.attempt.queue == queue);
+    let chain = |open: &Open| {
+        Some(Chain {
+            name: open.attempt.chain.clone()?,
+            last: array_of(&open.attempt.ticket()?),
+        })
+    };
+    let mut chains: Vec<Chain> = arrays.filter_map(chain).collect();
+    chains.dedup_by(|one, other| one.last == other.last);
+    chains
+}
+
+/// The array of a task.
+fn array_of(task: &Ticket) -> Ticket {
+    let (array, _) = task.id.split_once('_').unwrap_or((&task.id, ""));
+    Ticket {
+        id: array.to_owned(),
+        cluster: task.cluster.clone(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Asking a queue about all that it has, in one go, and what is news of its answer.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::ledger::Attempt;
+use crate::queue::JobState;
+
+/// What a queue said about an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What it said.
+    pub state: JobState,
+    /// When it was asked; seconds since 1970.
+    pub asked_at: f64,
+}
+
+/// A job is only taken for lost when the queue was asked so often.
+const ASKED: u32 = 3;
+
+/// What was said before.
+#[derive(Debug, Default)]
+pub(super) struct Memory(HashMap<(String, u32), Remembered>);
+
+#[derive(Debug)]
+struct Remembered {
+    state: JobState,
+    since: Instant,
+    times: u32,
+}
+
+impl Memory {
+    /// Those of the answers that are news. An end is news until it is settled; a job that the queue does not know
+    /// is news when that has been so for a while.
+    pub(super) fn news(
+        &mut self,
+        said: Vec<Sighting>,
+        now: Instant,
+        gone_after: Duration,
+    ) -> Vec<Sighting> {
+        let mut before = std::mem::take(&mut self.0);
+        let mut news = Vec::new();
+        for sighting in said {
+            let key = (
+                sighting.attempt.processing_id.clone(),
+                sighting.attempt.number,
+            );
+            let last = before
+                .remove(&key)
+                .filter(|last| last.state == sighting.state);
+            let is_first = last.is_none();
+            let mut remembered = last.unwrap_or_else(|| Remembered {
+                state: sighting.state.clone(),
+                since: now,
+                times: 0,
+            });
+            remembered.times += 1;
+            let is_news = match sighting.state {
+                JobState::Ended(_) | JobState::Stuck(_) => true,
+                JobState::Gone => remembered.times >= ASKED && now - remembered.since >= gone_after,
+                _ => is_first,
+            };
+            self.0.insert(key, remembered);
+            if is_news {
+                news.push(sighting);
+            }
+        }
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHILE: Duration = Duration::from_secs(30);
+
+    fn sighting(state: &JobState) -> Vec<Sighting> {
+        vec![Sighting {
+            attempt: Attempt::default(),
+            state: state.clone(),
+            asked_at: 0.0,
+        }]
+    }
+
+    #[test]
+    fn the_same_answer_is_news_once() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let mut is_news = |state| !memory.news(sighting(&state), now, WHILE).is_empty();
+        assert!(is_news(JobState::Running));
+        assert!(!is_news(JobState::Running));
+        assert!(is_news(JobState::Waiting("Priority".into())));
+        assert!(is_news(JobState::Running));
+    }
+
+    #[test]
+    fn a_job_is_gone_when_the_queue_has_not_known_it_several_times_over_a_while() {
+        let (mut memory, begun) = (Memory::default(), Instant::now());
+        let mut is_news = |state, after: u64| {
+            let now = begun + Duration::from_secs(after);
+            !memory.news(sighting(&state), now, WHILE).is_empty()
+        };
+        assert!(!is_news(JobState::Gone, 0));
+        // Asked twice only, however late.
+        assert!(!is_news(JobState::Gone, 100));
+        assert!(is_news(JobState::Gone, 101));
+        // It was seen again: from the beginning.
+        assert!(is_news(JobState::Running, 102));
+        for after in 103..110 {
+            assert!(!is_news(JobState::Gone, after));
+        }
+        assert!(is_news(JobState::Gone, 133));
+    }
+}

@@ -1,0 +1,148 @@
+//! The waiting line: what may be submitted, what is to be submitted later, and what queues have.
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+
+use super::{Attempt, Entry, Ledger, State, now};
+use crate::Result;
+
+/// An attempt about whose end a queue is still to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Open {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// How far its job is.
+    pub state: State,
+}
+
+/// How many jobs of a database queues have, and how many of them may run at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// They wait in a queue.
+    pub queued: usize,
+    /// They run.
+    pub running: usize,
+    /// So many of both may run at the same time: an array lets only some of its tasks run.
+    pub at_once: usize,
+    /// Those of both that are on this machine.
+    pub local: usize,
+}
+
+impl Load {
+    /// That of some open attempts; those whose jobs have ended don't count.
+    pub fn of(open: &[Open]) -> Self {
+        let count = |is_so: &dyn Fn(&Open) -> bool| open.iter().filter(|one| is_so(one)).count();
+        let queued = |one: &Open| matches!(one.state, State::Submitted | State::Pending);
+        let running = |one: &Open| one.state == State::Running;
+        let is_local = |one: &Open| one.attempt.queue == "local" && (queued(one) || running(one));
+        Self {
+            queued: count(&queued),
+            running: count(&running),
+            at_once: at_once(open.iter().filter(|one| queued(one) || running(one))),
+            local: count(&is_local),
+        }
+    }
+}
+
+/// Lone jobs all run; of an array at most its width; of arrays that wait for each other only one runs.
+fn at_once<'a>(open: impl Iterator<Item = &'a Open>) -> usize {
+    let mut lone = 0;
+    let mut arrays: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for Open { attempt, .. } in open {
+        match attempt.width {
+            None => lone += 1,
+            Some(width) => {
+                let token = attempt.token.as_str();
+                let chain = attempt.chain.as_deref().unwrap_or(token);
+                let array = arrays.entry((chain, token)).or_default();
+                *array = (array.0 + 1, width as usize);
+            }
+        }
+    }
+    let mut chains: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((chain, _), (tasks, width)) in arrays {
+        let most = chains.entry(chain).or_default();
+        *most = (*most).max(tasks.min(width));
+    }
+    lone + chains.into_values().sum::<usize>()
+}
+
+impl Ledger {
+    /// How many jobs may be submitted now.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn due_count(&self) -> Result<usize> {
+        let sql = "SELECT count(*) FROM jobs WHERE state = 'planned' AND held = 0 AND coalesce(next_try, 0) <= ?1";
+        let read = self
+            .connection
+            .query_row(sql, [now()], |row| row.get::<_, u32>(0));
+        self.done(read).map(|count| count as usize)
+    }
+
+    /// The jobs that may be submitted now, oldest first, at most `most`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn due(&self, most: usize) -> Result<Vec<Entry>> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        self.select(
+            "WHERE state = 'planned' AND held = 0 AND coalesce(next_try, 0) <= ?1",
+            "LIMIT ?2",
+            params![now(), most],
+        )
+    }
+
+    /// How many jobs are not at their end, without those that are held; and when the next one is to be submitted
+    /// that is not due yet (seconds since 1970).
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn outlook(&self) -> Result<(usize, Option<f64>)> {
+        let sql = "SELECT count(*), min(CASE WHEN state = 'planned' AND next_try > ?1 THEN next_try END)
+                   FROM jobs WHERE state IN ('planned', 'submitted', 'pending', 'running') AND held = 0";
+        let read = self.connection.query_row(sql, [now()], |row| {
+            Ok((row.get::<_, u32>(0)? as usize, row.get(1)?))
+        });
+        self.done(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(state: State, token: &str, width: Option<u32>, chain: Option<&str>) -> Open {
+        let attempt = Attempt {
+            queue: "slurm".into(),
+            token: token.into(),
+            width,
+            chain: chain.map(Into::into),
+            ..Attempt::default()
+        };
+        Open { attempt, state }
+    }
+
+    #[test]
+    fn lone_jobs_may_all_run_and_those_that_ended_do_not_count() {
+        let jobs = [
+            open(State::Running, "a", None, None),
+            open(State::Pending, "b", None, None),
+            open(State::Finished, "c", None, None),
+        ];
+        let load = Load::of(&jobs);
+        assert_eq!((load.running, load.queued, load.at_once), (1, 1, 2));
+    }
+
+    #[test]
+    fn of_arrays_that_wait_for_each_other_one_runs_at_its_width() {
+        let tasks = |token, width, chain| {
+            (0..5).map(move |_| open(State::Pending, token, Some(width), Some(chain)))
+        };
+        let chained: Vec<Open> = tasks("a", 2, "a").chain(tasks("b", 3, "a")).collect();
+        assert_eq!(Load::of(&chained).at_once, 3);
+        let apart: Vec<Open> = tasks("a", 2, "a").chain(tasks("b", 9, "b")).collect();
+        assert_eq!(Load::of(&apart).at_once, 7);
+    }
+}
