@@ -63,6 +63,22 @@ pub enum Error {
         /// In the words of the operating system.
         reason: String,
     },
+    /// Another listener watches this database; it hands the runs on.
+    #[error("{} is watched by another listener already: {by}", folder.display())]
+    Watched {
+        /// The database's folder.
+        folder: PathBuf,
+        /// That listener: process, account, host and folder.
+        by: String,
+    },
+    /// Whether another listener watches a database cannot be told.
+    #[error("the lock {}: {reason}", path.display())]
+    WatchLock {
+        /// The file.
+        path: PathBuf,
+        /// In the words of the operating system.
+        reason: String,
+    },
     /// A queue does not take a job, or does not answer.
     #[error("the queue: {0}")]
     Queue(String),

@@ -3,6 +3,7 @@
 mod error;
 mod journal;
 mod resting;
+mod watch_lock;
 
 pub mod combiner;
 pub mod dispatch;

@@ -1,6 +1,9 @@
 //! The listener: hears that a run's data has arrived, keeps that, and sees to it that a job follows.
 
-use std::path::PathBuf;
+mod batch;
+mod planning;
+
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,21 +14,24 @@ use tracing::{debug, info, warn};
 use crate::dispatch::Dispatch;
 use crate::job::Job;
 use crate::kafka::{Consumer, ConsumerSettings};
-use crate::ledger::{Ledger, Planned};
-use crate::listener_db::{Letter, ListenerDb, Sorted};
+use crate::ledger::{Ledger, Planned, State};
+use crate::listener_db::{Fate, Letter, ListenerDb, Sorted};
 use crate::message::Message;
-use crate::notification::{self, Notification};
-use crate::plan::plan;
+use crate::notification;
 use crate::proposals::Proposals;
 use crate::resting::Resting;
 use crate::settings::{DataSettings, NotificationSettings};
+use crate::watch_lock::WatchLocks;
 use crate::{Error, Result};
+use batch::{Batch, Order};
 
 /// How long one look at the broker takes; a message that comes is there at once.
 const LOOK: Duration = Duration::from_millis(200);
 /// How many messages are taken, and how many notifications handled, at once.
-const AT_ONCE: usize = 500;
-const LETTERS_AT_ONCE: u32 = 100;
+const AT_ONCE: usize = 2000;
+const LETTERS_AT_ONCE: u32 = 5000;
+/// How many runs of one database are written down at once.
+const SHARE: usize = 500;
 /// After how long the other work has its turn, whatever notifications are left.
 const ROUND: Duration = Duration::from_millis(500);
 /// How long a database may be held by another program before its notification waits for its next turn: the other
@@ -56,6 +62,8 @@ pub struct Listener {
     dispatch: Dispatch,
     /// Folders that failed just now.
     resting: Resting,
+    /// Databases that no other listener is to hand runs on from.
+    watch_locks: WatchLocks,
 }
 
 impl Listener {
@@ -69,12 +77,14 @@ impl Listener {
         for site in db.sites()? {
             dispatch.look_at(&site.database_dir);
         }
+        let watch_locks = WatchLocks::of(&settings.dir);
         Ok(Self {
             proposals: Proposals::new(settings.data.clone()),
             settings,
             db,
             dispatch,
             resting: Resting::default(),
+            watch_locks,
         })
     }
 
@@ -113,14 +123,21 @@ impl Listener {
         }
     }
 
-    /// Takes what came into the inbox; only then Kafka hears that we have it.
+    /// Takes what came into the inbox; only then Kafka hears that we have it. A backlog is taken first and handled
+    /// then, so that much of it is handled at once.
     fn hear(&mut self, consumer: &Consumer) -> Result<()> {
-        let messages = consumer.poll(LOOK, AT_ONCE)?;
-        if !messages.is_empty() {
-            self.keep(&messages)?;
-            consumer.store(&messages);
+        let (begun, mut patience) = (Instant::now(), LOOK);
+        loop {
+            let messages = consumer.poll(patience, AT_ONCE)?;
+            if !messages.is_empty() {
+                self.keep(&messages)?;
+                consumer.store(&messages);
+            }
+            if messages.len() < AT_ONCE || begun.elapsed() > ROUND {
+                return Ok(());
+            }
+            patience = Duration::ZERO;
         }
-        Ok(())
     }
 
     fn keep(&mut self, messages: &[Message]) -> Result<()> {
@@ -175,12 +192,9 @@ impl Listener {
     /// # Errors
     /// The listener's own database refuses.
     pub fn work(&mut self) -> Result<()> {
-        let begun = Instant::now();
-        for letter in self.db.due(LETTERS_AT_ONCE)? {
-            self.handle(&letter)?;
-            if begun.elapsed() > ROUND {
-                break;
-            }
+        let due = self.db.due(LETTERS_AT_ONCE)?;
+        if !due.is_empty() {
+            self.handle(due)?;
         }
         Ok(())
     }
@@ -193,120 +207,108 @@ impl Listener {
         Ok(self.db.depth()? as usize + self.dispatch.left())
     }
 
-    fn handle(&mut self, letter: &Letter) -> Result<()> {
-        let events = &self.settings.notifications.events;
-        let notification = match notification::parse(&letter.payload, events) {
-            Ok(Some(notification)) => notification,
-            Ok(None) => {
-                return self
-                    .db
-                    .give_up(letter, "no event of this name announces data");
+    /// Databases whose turn does not come in this round have it in the next one.
+    fn handle(&mut self, letters: Vec<Letter>) -> Result<()> {
+        let mut batch = Batch::of(letters);
+        self.plan(&mut batch)?;
+        let begun = Instant::now();
+        for (folder, orders) in batch.take_orders(SHARE) {
+            match begun.elapsed() > ROUND {
+                true => batch.note_all(&orders, &Fate::Untouched),
+                false => self.start_share(&folder, &orders, &mut batch),
             }
-            Err(why) => return self.db.give_up(letter, &why.to_string()),
+        }
+        self.db.settle(&batch.fates())
+    }
+
+    /// A database that fails postpones its own notifications and no others.
+    fn start_share(&mut self, folder: &Path, orders: &[Order], batch: &mut Batch) {
+        let Err(why) = self.start_if_answering(folder, orders, batch) else {
+            return;
         };
-        match self.start_jobs(&notification, letter) {
-            Ok(()) => self.db.handled(letter),
-            Err(why) => {
-                tell_of_delay(&notification, &why);
-                self.db.postpone(letter, &why.with_causes())
+        tell_of_delay(orders[0].job.run.proposal, &why, orders.len());
+        let later = Fate::Later(why.with_causes());
+        let is_watched = matches!(why, Error::Watched { .. });
+        for order in orders {
+            let source = &batch.letter_of(order).source;
+            if !(is_watched && is_begun(folder, source)) {
+                batch.note(order.letter, later.clone());
             }
         }
-    }
-
-    /// Every database gets its turn, also where another one fails; the first failure is returned.
-    fn start_jobs(&mut self, notification: &Notification, letter: &Letter) -> Result<()> {
-        let usual = self.usual_database(notification.run.proposal);
-        let found = usual.as_ref().ok().and_then(Option::as_deref);
-        let plan = plan(notification, &self.db.sites()?, found);
-        if let Some(site) = &plan.register {
-            info!(proposal = site.proposal.0, folder = %site.database_dir.display(), "watching a new database");
-            self.db.watch(site)?;
-        }
-        let mut first_failure = usual.map(drop);
-        for job in plan.jobs {
-            let started = self.start_if_answering(job, letter);
-            first_failure = first_failure.and(started);
-        }
-        first_failure
-    }
-
-    /// In dynamic mode, the proposal's own database, if it has one.
-    fn usual_database(&mut self, proposal: Proposal) -> Result<Option<PathBuf>> {
-        if self.db.is_static()? {
-            return Ok(None);
-        }
-        let Some(folder) = self.proposals.find(proposal) else {
-            return self.miss_no_root().map(|()| None);
-        };
-        let usual = folder.join(USUAL);
-        Ok(usual.join("runs.sqlite").is_file().then_some(usual))
-    }
-
-    /// A proposal that was not found has no folder only if the data root is there.
-    fn miss_no_root(&mut self) -> Result<()> {
-        let (root, now) = (self.settings.data.root.clone(), Instant::now());
-        if let Some(reason) = self.resting.reason(&root, now) {
-            let (folder, reason) = (root, reason.to_owned());
-            return Err(Error::Resting { folder, reason });
-        }
-        match self.proposals.root() {
-            Ok(_) => self.resting.answered(&root),
-            Err(why) => {
-                self.resting.failed(&root, now, why.to_string());
-                return Err(why);
-            }
-        }
-        Ok(())
     }
 
     /// A database that failed just now is left alone: a hundred notifications for one that is locked cost the others
     /// no more than one does.
-    fn start_if_answering(&mut self, job: Job, letter: &Letter) -> Result<()> {
-        let folder = job.database_dir.clone();
-        if let Some(reason) = self.resting.reason(&folder, Instant::now()) {
-            let reason = reason.to_owned();
+    fn start_if_answering(&mut self, folder: &Path, orders: &[Order], batch: &Batch) -> Result<()> {
+        if let Some(reason) = self.resting.reason(folder, Instant::now()) {
+            let (folder, reason) = (folder.to_path_buf(), reason.to_owned());
             return Err(Error::Resting { folder, reason });
         }
-        let started = self.start(job, letter);
+        let started = self.start(folder, orders, batch);
         match &started {
-            Ok(()) => self.resting.answered(&folder),
+            Ok(()) => self.resting.answered(folder),
             Err(why) => self
                 .resting
-                .failed(&folder, Instant::now(), why.with_causes()),
+                .failed(folder, Instant::now(), why.with_causes()),
         }
         started
     }
 
-    /// The run's row, the ledger's entry, then whoever submits it: in this order, so that each step can be repeated.
-    fn start(&mut self, job: Job, letter: &Letter) -> Result<()> {
-        let mut db = Database::open_with_timeout(&job.database_dir, PATIENCE)?;
-        db.ensure_run(job.run, letter.sent_at)?;
-        let (proposal, run, data) = (job.run.proposal.0, job.run.number.0, job.data.as_str());
-        match Ledger::open(&job.database_dir)?.plan(Some(&letter.source), &job)? {
-            Planned::New => {
-                info!(proposal, run, data, folder = %job.database_dir.display(), "job planned");
-                self.dispatch.planned(&job.database_dir.clone(), [job]);
-            }
-            // We stopped between the ledger and the inbox.
-            Planned::SameSource { .. } => self.dispatch.look_at(&job.database_dir),
-            Planned::Coalesced { .. } => {
-                info!(
-                    proposal,
-                    run, data, "a job that has not started yet will see it"
-                );
-            }
-        }
+    /// The runs' rows, the ledger's entries, then whoever submits them: in this order, so that each step can be repeated.
+    fn start(&mut self, folder: &Path, orders: &[Order], batch: &Batch) -> Result<()> {
+        let mut db = Database::open_with_timeout(folder, PATIENCE)?;
+        self.watch_locks.take(folder)?;
+        let sent_at = |order: &Order| batch.letter_of(order).sent_at;
+        db.ensure_runs(orders.iter().map(|order| (order.job.run, sent_at(order))))?;
+        let mut ledger = Ledger::open_with_patience(folder, PATIENCE)?;
+        let planned = ledger.plan_all(&batch::wishes(batch, orders))?;
+        let all = orders.iter().map(|order| &order.job).zip(planned);
+        let new: Vec<Job> = all
+            .filter(|(job, planned)| is_new(job, planned))
+            .map(|(job, _)| job.clone())
+            .collect();
+        // Also where none is new: we may have stopped between the ledger and the inbox.
+        self.dispatch.planned(folder, new);
         Ok(())
     }
 }
 
+/// Whether this job was planned just now, and not an earlier one that does for it.
+fn is_new(job: &Job, planned: &Planned) -> bool {
+    let (proposal, run, data) = (job.run.proposal.0, job.run.number.0, job.data.as_str());
+    match planned {
+        Planned::New => {
+            info!(proposal, run, data, folder = %job.database_dir.display(), "job planned");
+        }
+        Planned::SameSource { state, .. } => {
+            let state = state.as_str();
+            info!(proposal, run, data, state, "has its job already");
+        }
+        Planned::Coalesced { .. } => {
+            info!(
+                proposal,
+                run, data, "a job that has not started yet will see it"
+            );
+        }
+    }
+    *planned == Planned::New
+}
+
+/// Whether the listener that watches a database has given a queue the job that follows from this message.
+fn is_begun(folder: &Path, source: &str) -> bool {
+    let state = Ledger::open_with_patience(folder, PATIENCE)
+        .and_then(|ledger| ledger.state_of_source(source));
+    matches!(state, Ok(Some(state)) if state != State::Planned)
+}
+
 /// Said once for each time that a folder fails, not for every notification that waits for it.
-fn tell_of_delay(notification: &Notification, why: &Error) {
-    let (proposal, run) = (notification.run.proposal.0, notification.run.number.0);
-    let reason = why.with_causes();
+fn tell_of_delay(proposal: Proposal, why: &Error, notifications: usize) {
+    let (proposal, reason) = (proposal.0, why.with_causes());
     match why {
-        Error::Resting { .. } => debug!(proposal, run, "waits for its next try: {reason}"),
-        _ => warn!(proposal, run, "waits for its next try: {reason}"),
+        Error::Resting { .. } => {
+            debug!(proposal, notifications, "waits for its next try: {reason}")
+        }
+        _ => warn!(proposal, notifications, "waits for its next try: {reason}"),
     }
 }
 

@@ -1,147 +1,19 @@
 //! From the inbox to the queue: what is handed in leads to its jobs, whatever fails on the way.
 
+mod facility;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use runledger_context::run::{Proposal, RunData, RunId};
-use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
-use runledger_listener::job::Job;
-use runledger_listener::job_end::Retries;
-use runledger_listener::kafka::{EmbeddedBroker, Producer, ProducerSettings, Properties, Start};
+use facility::{
+    Facility, LIMIT, RAW, TOPIC, eventually, jobs, locked, run, runs, started, stopped, until,
+};
+use runledger_context::run::RunData;
+use runledger_listener::kafka::{EmbeddedBroker, Producer, ProducerSettings};
 use runledger_listener::ledger::{Ledger, State};
-use runledger_listener::listen::{ListenSettings, Listener};
-use runledger_listener::listener_db::ListenerDb;
-use runledger_listener::plan::Site;
-use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::Recorder;
-use runledger_listener::settings::{DataSettings, NotificationSettings, Profile, StartFrom};
 use runledger_storage::{CellValue, Database};
-
-const RAW: RunData = RunData::Raw;
-const TOPIC: &str = "test.r2d2";
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// A listener's folder, a data root, and databases.
-struct Facility(tempfile::TempDir);
-
-impl Facility {
-    fn new() -> Self {
-        let facility = Self(tempfile::tempdir().unwrap());
-        fs::create_dir_all(facility.listener_dir()).unwrap();
-        fs::create_dir_all(facility.root()).unwrap();
-        facility
-    }
-
-    fn listener_dir(&self) -> PathBuf {
-        self.0.path().join("listener")
-    }
-
-    fn root(&self) -> PathBuf {
-        self.0.path().join("exp")
-    }
-
-    fn db(&self) -> ListenerDb {
-        ListenerDb::open(&self.listener_dir()).unwrap()
-    }
-
-    /// A database of its own folder, watched for `proposal`.
-    fn watched(&self, proposal: u32) -> PathBuf {
-        let dir = self.0.path().join(format!("db{proposal}"));
-        fs::create_dir_all(&dir).unwrap();
-        Database::create(&dir, Proposal(proposal)).unwrap();
-        self.watch(proposal, &dir);
-        dir
-    }
-
-    fn watch(&self, proposal: u32, dir: &Path) {
-        let site = Site {
-            proposal: Proposal(proposal),
-            database_dir: dir.into(),
-            official: false,
-        };
-        assert!(self.db().watch(&site).unwrap());
-    }
-
-    /// The proposal's own database, where a dynamic listener looks for it.
-    fn usual(&self, proposal: u32) -> PathBuf {
-        let dir = self
-            .root()
-            .join(format!("SPB/202602/p{proposal:06}/usr/Shared/amore"));
-        fs::create_dir_all(&dir).unwrap();
-        Database::create(&dir, Proposal(proposal)).unwrap();
-        dir
-    }
-
-    fn settings(&self, brokers: &str) -> ListenSettings {
-        ListenSettings {
-            dir: self.listener_dir(),
-            notifications: NotificationSettings {
-                brokers: vec![brokers.into()],
-                start_from: StartFrom(Start::Earliest),
-                ..NotificationSettings::of(Profile::Maxwell)
-            },
-            data: DataSettings {
-                root: self.root(),
-                ..DataSettings::default()
-            },
-        }
-    }
-
-    fn listener(&self) -> Listener {
-        self.listener_with(Recorder::default())
-    }
-
-    fn listener_with(&self, queue: Recorder) -> Listener {
-        Listener::open(self.settings("127.0.0.1:1"), dispatch(queue)).unwrap()
-    }
-}
-
-fn dispatch(queue: Recorder) -> Dispatch {
-    let quiet = PublisherSettings {
-        broker: None,
-        properties: Properties::new(),
-    };
-    let settings = DispatchSettings {
-        retries: Retries {
-            limit: 1000,
-            first: Duration::from_millis(50),
-            longest: Duration::from_millis(50),
-        },
-        ..DispatchSettings::default()
-    };
-    Dispatch::start(
-        Queues::only(queue),
-        settings,
-        Publisher::new(&quiet).unwrap(),
-    )
-}
-
-fn run(proposal: u32, number: u32) -> RunId {
-    RunId::new(proposal, number)
-}
-
-fn jobs(dir: &Path) -> Vec<Job> {
-    let entries = Ledger::open(dir).unwrap().jobs().unwrap();
-    entries.into_iter().map(|entry| entry.job).collect()
-}
-
-fn runs(dir: &Path) -> Vec<RunId> {
-    Database::open(dir).unwrap().runs().unwrap()
-}
-
-/// Works until `done`, at most for [`LIMIT`].
-fn until(listener: &mut Listener, done: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < LIMIT, "it does not come to pass");
-        listener.work().unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 #[test]
 fn a_notification_becomes_a_row_and_a_job_in_every_database_of_its_proposal() {
@@ -240,13 +112,6 @@ fn reasons(facility: &Facility) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-/// Holds a database's table until it is dropped.
-fn locked(dir: &Path) -> rusqlite::Connection {
-    let blocker = rusqlite::Connection::open(dir.join("runs.sqlite")).unwrap();
-    blocker.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    blocker
-}
-
 #[test]
 fn many_runs_of_a_locked_database_cost_the_others_no_more_than_one_does() {
     let facility = Facility::new();
@@ -302,33 +167,6 @@ fn a_static_listener_lets_databases_be_that_are_not_on_its_list() {
         (vec![], vec![])
     );
     assert_eq!(facility.db().depth().unwrap(), 0);
-}
-
-/// A listener at the broker, in a thread of its own; and what stops it.
-fn started(facility: &Facility, brokers: &str) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
-    let listener =
-        Listener::open(facility.settings(brokers), dispatch(Recorder::default())).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
-    (
-        stop,
-        std::thread::spawn(move || listener.run(&seen).unwrap()),
-    )
-}
-
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < LIMIT, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn stopped((stop, thread): (Arc<AtomicBool>, std::thread::JoinHandle<()>)) -> Duration {
-    let asked = Instant::now();
-    stop.store(true, Ordering::Relaxed);
-    thread.join().unwrap();
-    asked.elapsed()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Jobs, from planned to their end.
 
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::{Ledger, State, now};
 use crate::Result;
@@ -91,14 +91,35 @@ impl Ledger {
     /// # Errors
     /// [`crate::Error::Ledger`].
     pub fn plan(&mut self, source: Option<&str>, job: &Job) -> Result<Planned> {
-        let planned = self.try_plan(source, job);
+        let mut planned = self.plan_all(&[(source, job)])?;
+        Ok(planned.remove(0))
+    }
+
+    /// Writes many jobs down at once, all or none: what became of each, in their order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn plan_all(&mut self, wishes: &[(Option<&str>, &Job)]) -> Result<Vec<Planned>> {
+        let planned = self.try_plan_all(wishes);
         self.done(planned)
     }
 
-    fn try_plan(&mut self, source: Option<&str>, job: &Job) -> rusqlite::Result<Planned> {
+    fn try_plan_all(&mut self, wishes: &[(Option<&str>, &Job)]) -> rusqlite::Result<Vec<Planned>> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let plan =
+            |(source, job): &(Option<&str>, &Job)| Self::try_plan(&transaction, *source, job);
+        let planned = wishes.iter().map(plan).collect::<rusqlite::Result<_>>()?;
+        transaction.commit()?;
+        Ok(planned)
+    }
+
+    fn try_plan(
+        transaction: &Transaction<'_>,
+        source: Option<&str>,
+        job: &Job,
+    ) -> rusqlite::Result<Planned> {
         let same = transaction
             .query_row(
                 "SELECT processing_id, state FROM jobs WHERE source = ?1",
@@ -125,8 +146,7 @@ impl Ledger {
         if let (Some(processing_id), Some(_)) = (waiting, source) {
             return Ok(Planned::Coalesced { processing_id });
         }
-        write_job(&transaction, source, job)?;
-        transaction.commit()?;
+        write_job(transaction, source, job)?;
         Ok(Planned::New)
     }
 

@@ -10,6 +10,7 @@ mod line;
 mod merged;
 mod outbox;
 mod placing;
+mod sources;
 mod state;
 
 pub use attempts::{Attempt, Ending};

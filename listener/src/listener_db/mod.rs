@@ -1,11 +1,13 @@
 //! `listener.sqlite` in the listener's folder: what is watched, the settings, what came in.
 
+mod dead_letters;
 mod inbox;
 mod settings;
 mod watched;
 
-pub(crate) use inbox::Sorted;
-pub use inbox::{DeadLetter, Letter};
+pub use dead_letters::DeadLetter;
+pub use inbox::Letter;
+pub(crate) use inbox::{Fate, Sorted};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

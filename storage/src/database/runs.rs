@@ -27,7 +27,18 @@ impl Database {
     /// # Errors
     /// SQLite's.
     pub fn ensure_run(&mut self, run: RunId, added_at: f64) -> Result<()> {
-        self.write(|conn| ensure_run(conn, run, added_at, None))
+        self.ensure_runs([(run, added_at)])
+    }
+
+    /// Adds those of the runs, each with its `added_at`, that are not there: all in one transaction.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn ensure_runs(&mut self, runs: impl IntoIterator<Item = (RunId, f64)>) -> Result<()> {
+        self.write(|conn| {
+            runs.into_iter()
+                .try_for_each(|(run, added_at)| ensure_run(conn, run, added_at, None))
+        })
     }
 }
 
