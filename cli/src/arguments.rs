@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use runledger_context::run::RunData;
 
+use crate::logging::LogFormat;
+
 /// Looks at every run as soon as its data is there: evaluates your context file, keeps the results,
 /// fills the table.
 ///
@@ -28,6 +30,16 @@ pub(crate) struct Arguments {
     /// Say only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+
+    /// How the log on stderr, and the listener's damnit.log, look
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t
+    )]
+    pub(crate) log_format: LogFormat,
 
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -61,6 +61,12 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<runledger_storage::Error> for Failure {
     fn from(error: runledger_storage::Error) -> Self {
         use runledger_storage::Error as E;

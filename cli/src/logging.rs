@@ -1,13 +1,15 @@
 //! What is logged, and where: stderr for people, and the listener's `damnit.log`.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -47,33 +49,45 @@ impl Loudness {
     }
 }
 
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line, for programs
+    Json,
+}
+
 /// Logs to stderr, and to `file` as well where one is given.
 ///
 /// # Errors
 /// The file cannot be opened for appending.
-pub(crate) fn start(loudness: Loudness, file: Option<&Path>) -> Result {
-    let terminal = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+pub(crate) fn start(loudness: Loudness, format: LogFormat, file: Option<&Path>) -> Result {
+    let is_terminal = std::io::stderr().is_terminal();
+    let file = file.map(opened).transpose()?;
     // One filter for all: with one for each layer the first event is lost (tracing-subscriber 0.3.23).
     tracing_subscriber::registry()
         .with(loudness.filter())
-        .with(terminal)
-        .with(file.map(file_layer).transpose()?)
+        .with(layer(format, std::io::stderr, is_terminal))
+        .with(file.map(|file| layer(format, Arc::new(file), false)))
         .init();
     Ok(())
 }
 
-fn file_layer<S>(path: &Path) -> Result<impl Layer<S>>
+fn layer<S, W>(format: LogFormat, writer: W, is_terminal: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|e| Failure::new(format!("the log {} cannot be written: {e}", path.display())))?;
-    Ok(tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_writer(Arc::new(file)))
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        LogFormat::Text => layer.with_ansi(is_terminal).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+fn opened(path: &Path) -> Result<File> {
+    let file = File::options().create(true).append(true).open(path);
+    file.map_err(|e| Failure::new(format!("the log {} cannot be written: {e}", path.display())))
 }

@@ -11,6 +11,7 @@ pub mod extraction;
 pub mod job;
 pub mod job_end;
 pub mod kafka;
+pub mod keeper;
 pub mod ledger;
 pub mod listen;
 pub mod listener_db;

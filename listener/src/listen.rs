@@ -2,18 +2,21 @@
 
 mod batch;
 mod planning;
+mod renewal;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use runledger_context::run::{Proposal, RunData, RunId};
 use runledger_storage::{CellValue, Database};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::dispatch::Dispatch;
 use crate::job::Job;
 use crate::kafka::{Consumer, ConsumerSettings};
+use crate::keeper::Keeper;
 use crate::ledger::{Ledger, Planned, State};
 use crate::listener_db::{Fate, Letter, ListenerDb, Sorted};
 use crate::message::Message;
@@ -27,6 +30,7 @@ use batch::{Batch, Order};
 
 /// How long one look at the broker takes; a message that comes is there at once.
 const LOOK: Duration = Duration::from_millis(200);
+const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// How many messages are taken, and how many notifications handled, at once.
 const AT_ONCE: usize = 2000;
 const LETTERS_AT_ONCE: u32 = 5000;
@@ -37,6 +41,8 @@ const ROUND: Duration = Duration::from_millis(500);
 /// How long a database may be held by another program before its notification waits for its next turn: the other
 /// proposals go on.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long everything waits while the listener's own database cannot be written.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long the last submissions, and the last messages, may take when the listener stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Where a proposal's database is, below the proposal's folder.
@@ -60,6 +66,8 @@ pub struct Listener {
     proposals: Proposals,
     /// Sees to it that what is planned is done.
     dispatch: Dispatch,
+    /// Messages on the way from Kafka to the inbox.
+    heard: Vec<Message>,
     /// Folders that failed just now.
     resting: Resting,
     /// Databases that no other listener is to hand runs on from.
@@ -72,7 +80,7 @@ impl Listener {
     /// # Errors
     /// Its database cannot be used; or it asks for a sandbox, which is not there.
     pub fn open(settings: ListenSettings, dispatch: Dispatch) -> Result<Self> {
-        let db = ListenerDb::open(&settings.dir)?;
+        let db = ListenerDb::open_with_patience(&settings.dir, PAUSE)?;
         refuse_sandbox(&db)?;
         for site in db.sites()? {
             dispatch.look_at(&site.database_dir);
@@ -83,26 +91,58 @@ impl Listener {
             settings,
             db,
             dispatch,
+            heard: Vec::new(),
             resting: Resting::default(),
             watch_locks,
         })
     }
 
-    /// Listens until `stop` is raised. Jobs that run then go on; the next listener takes them over.
+    /// Listens until its keeper stops it. Jobs that run then go on; the next listener takes them over.
     ///
     /// # Errors
-    /// The listener's own database or the Kafka library refuse.
-    pub fn run(mut self, stop: &AtomicBool) -> Result<()> {
-        let consumer = Consumer::new(self.consumer_settings())?;
+    /// The Kafka library refuses its settings, or gives up for good.
+    pub fn run(mut self, keeper: &impl Keeper<ListenSettings>) -> Result<()> {
+        let mut consumer = Consumer::new(self.consumer_settings())?;
         info!(folder = %self.settings.dir.display(), "the listener is ready");
-        while !stop.load(Ordering::Relaxed) {
-            self.hear(&consumer)?;
-            self.work()?;
+        while !keeper.stop().load(Ordering::Relaxed) {
+            keeper.goes_on(&|| self.status());
+            if let Some(settings) = keeper.news() {
+                self.renew(settings, &mut consumer);
+            }
+            self.round(&consumer)?;
         }
-        self.dispatch.close(FAREWELL);
-        consumer.close(FAREWELL);
-        info!("the listener has stopped");
+        self.close(consumer);
         Ok(())
+    }
+
+    /// The listener's own database may be locked, or its disk full, for a while: nothing is taken from Kafka then.
+    fn round(&mut self, consumer: &Consumer) -> Result<()> {
+        match self.hear(consumer).and_then(|()| self.work()) {
+            Err(why @ Error::ListenerDb { .. }) => {
+                error!("everything waits: {why}");
+                std::thread::sleep(PAUSE);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// In a few words, for who keeps the listener.
+    fn status(&self) -> String {
+        let depth = self.db.depth().unwrap_or_default();
+        format!(
+            "{depth} notifications wait, {} jobs are not at their end",
+            self.dispatch.left()
+        )
+    }
+
+    fn close(self, consumer: Consumer) {
+        let dispatch = self.dispatch;
+        std::thread::scope(|both| {
+            both.spawn(|| dispatch.close(FAREWELL));
+            both.spawn(|| consumer.close(FAREWELL));
+        });
+        info!("the listener has stopped");
     }
 
     fn consumer_settings(&self) -> ConsumerSettings {
@@ -126,37 +166,37 @@ impl Listener {
     /// Takes what came into the inbox; only then Kafka hears that we have it. A backlog is taken first and handled
     /// then, so that much of it is handled at once.
     fn hear(&mut self, consumer: &Consumer) -> Result<()> {
-        let (begun, mut patience) = (Instant::now(), LOOK);
+        let (begun, mut patience) = (Instant::now(), self.look());
         loop {
-            let messages = consumer.poll(patience, AT_ONCE)?;
-            if !messages.is_empty() {
-                self.keep(&messages)?;
-                consumer.store(&messages);
+            // What could not be kept last time comes first: Kafka does not give it out again.
+            if self.heard.is_empty() {
+                self.heard = consumer.poll(patience, AT_ONCE)?;
             }
-            if messages.len() < AT_ONCE || begun.elapsed() > ROUND {
+            self.keep()?;
+            consumer.store(&self.heard);
+            let is_all = self.heard.len() < AT_ONCE || begun.elapsed() > ROUND;
+            self.heard.clear();
+            if is_all {
                 return Ok(());
             }
             patience = Duration::ZERO;
         }
     }
 
-    fn keep(&mut self, messages: &[Message]) -> Result<()> {
+    /// A listener to which nothing is left to do wakes up for what comes, and hardly else.
+    fn look(&self) -> Duration {
+        match self.db.depth() {
+            Ok(0) => IDLE_LOOK,
+            _ => LOOK,
+        }
+    }
+
+    fn keep(&mut self) -> Result<()> {
         let events = &self.settings.notifications.events;
-        let sort = |message: &Message| match notification::parse(&message.payload, events) {
-            Ok(Some(_)) => Some(Sorted::ForUs),
-            Ok(None) => None,
-            Err(why) => {
-                warn!(
-                    topic = message.topic,
-                    offset = message.offset,
-                    "kept as a dead letter: {why}"
-                );
-                Some(Sorted::Dead(why.to_string()))
-            }
-        };
-        let sorted: Vec<_> = messages
+        let sorted: Vec<_> = self
+            .heard
             .iter()
-            .filter_map(|message| Some((message, sort(message)?)))
+            .filter_map(|message| Some((message, sort(message, events)?)))
             .collect();
         match sorted.is_empty() {
             true => Ok(()),
@@ -184,7 +224,8 @@ impl Listener {
             timestamp: now_ms(),
             payload: payload.to_string().into_bytes(),
         };
-        self.keep(&[message])
+        let sorted = sort(&message, events).map(|sorted| (&message, sorted));
+        self.db.keep(sorted.as_slice())
     }
 
     /// One round: notifications to jobs. Does not wait for a queue.
@@ -270,6 +311,19 @@ impl Listener {
         // Also where none is new: we may have stopped between the ledger and the inbox.
         self.dispatch.planned(folder, new);
         Ok(())
+    }
+}
+
+/// What is to be done with a message; None: it is none of our business.
+fn sort(message: &Message, events: &BTreeMap<String, RunData>) -> Option<Sorted> {
+    match notification::parse(&message.payload, events) {
+        Ok(Some(_)) => Some(Sorted::ForUs),
+        Ok(None) => None,
+        Err(why) => {
+            let (topic, partition, offset) = (&message.topic, message.partition, message.offset);
+            warn!(topic, partition, offset, "kept as a dead letter: {why}");
+            Some(Sorted::Dead(why.to_string()))
+        }
     }
 }
 

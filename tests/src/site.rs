@@ -163,13 +163,35 @@ impl Site {
     /// # Panics
     /// The broker does not take it.
     pub fn notify(&self, payload: &str) {
+        self.notify_on(RUNS, payload);
+    }
+
+    /// Sends one message to any topic.
+    ///
+    /// # Panics
+    /// The broker does not take it.
+    pub fn notify_on(&self, topic: &str, payload: &str) {
+        self.send(topic, [payload.to_owned()]);
+    }
+
+    /// Sends many messages to the topic of notifications.
+    ///
+    /// # Panics
+    /// The broker does not take them.
+    pub fn notify_all(&self, payloads: impl IntoIterator<Item = String>) {
+        self.send(RUNS, payloads);
+    }
+
+    fn send(&self, topic: &str, payloads: impl IntoIterator<Item = String>) {
         let producer =
             Producer::new(&ProducerSettings::to(&self.broker_address)).expect("a producer");
-        producer
-            .send(1, RUNS, payload.as_bytes())
-            .expect("a message for the broker");
+        for (token, payload) in (0..).zip(payloads) {
+            producer
+                .send(token, topic, payload.as_bytes())
+                .expect("a message for the broker");
+        }
         let left = producer.flush(Duration::from_secs(20));
-        assert!(left.is_empty(), "the broker did not take {payload}");
+        assert!(left.is_empty(), "the broker did not take {left:?}");
     }
 
     /// Sends the notification of one event of proposal 1234.

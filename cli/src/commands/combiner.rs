@@ -9,6 +9,7 @@ use runledger_listener::combiner::{
 use runledger_listener::kafka::{ConsumerSettings, Start};
 use runledger_listener::updates::FILE_SUBMISSIONS;
 
+use super::service::{self, Attendant};
 use super::{Site, stop};
 use crate::arguments::Combiner;
 use crate::failure::{Failure, Result};
@@ -62,8 +63,8 @@ fn serve(here: &Path, loudness: Loudness, site: &Site) -> Result {
         dir: here.to_path_buf(),
         worker: Some(worker(loudness, site)?),
     };
-    let stop = stop::flag()?;
-    Ok(run_service(settings, &stop)?)
+    let keeper = Attendant::new(service::nothing_to_read)?;
+    Ok(run_service(settings, &keeper)?)
 }
 
 fn now(dir: &Path, site: &Site) -> Result {

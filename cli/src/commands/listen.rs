@@ -1,7 +1,7 @@
 //! `listen`.
 
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
@@ -9,36 +9,58 @@ use std::time::Duration;
 use runledger_context::run::{RunData, RunId};
 use runledger_listener::listen::{ListenSettings, Listener};
 
+use super::service::Attendant;
 use super::{Site, stop};
 use crate::failure::{Failure, Result};
-use crate::logging::{self, Loudness};
 
 /// The listener's log, as DAMNIT names it.
 const LOG: &str = "damnit.log";
+/// How long the listener may take to stop. A supervisor waits for five seconds or more.
+const FAREWELL: Duration = Duration::from_millis(4500);
 /// How long one round of `--test` takes.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// Runs the listener in `dir` until it is asked to stop.
-pub(super) fn run(dir: &Path, by_hand: bool, loudness: Loudness, site: &Site) -> Result {
+/// The log of the listener in `dir`.
+///
+/// # Errors
+/// There is no such folder.
+pub(super) fn log(dir: &Path) -> Result<PathBuf> {
     if !dir.is_dir() {
         return Err(
             Failure::new(format!("there is no folder {}", dir.display()))
                 .hint("make it first: the listener keeps its own files there"),
         );
     }
-    logging::start(loudness, Some(&dir.join(LOG)))?;
+    Ok(dir.join(LOG))
+}
+
+/// Runs the listener in `dir` until it is asked to stop.
+pub(super) fn run(dir: &Path, by_hand: bool, site: &Site) -> Result {
     let _only = only_one(dir)?;
-    let stop = stop::flag()?;
-    let settings = ListenSettings {
+    let listener = Listener::open(settings(dir, site), site.dispatch()?)?;
+    match by_hand {
+        true => {
+            let stop = stop::flag()?;
+            listen_to_hands(listener, &stop)
+        }
+        false => Ok(listener.run(&kept(dir, site)?)?),
+    }
+}
+
+fn settings(dir: &Path, site: &Site) -> ListenSettings {
+    ListenSettings {
         dir: dir.to_path_buf(),
         notifications: site.config.notifications.clone(),
         data: site.config.data.clone(),
-    };
-    let listener = Listener::open(settings, site.dispatch()?)?;
-    match by_hand {
-        true => listen_to_hands(listener, &stop),
-        false => Ok(listener.run(&stop)?),
     }
+}
+
+/// On SIGHUP the listener goes on with the configuration as it is then.
+fn kept(dir: &Path, site: &Site) -> Result<Attendant<ListenSettings>> {
+    let (dir, site) = (dir.to_path_buf(), site.clone());
+    let keeper = Attendant::new(move || Ok(settings(&dir, &site.again(&dir)?)))?;
+    keeper.end_within(FAREWELL)?;
+    Ok(keeper)
 }
 
 /// Two listeners in one folder would both start jobs.

@@ -14,6 +14,7 @@ mod listener;
 mod notebook;
 mod read_context;
 mod reprocess;
+mod service;
 mod stop;
 mod table;
 
@@ -36,6 +37,7 @@ use crate::place;
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What every command is given beside its own arguments.
+#[derive(Clone)]
 pub(crate) struct Site {
     /// The settings in force.
     pub(crate) config: Config,
@@ -53,6 +55,19 @@ impl Site {
             Failure::usage(e).hint("`deploy/runledger.toml` lists every setting with its meaning")
         })?;
         Ok(Self { config, file })
+    }
+
+    /// The same place with the configuration as it is now.
+    ///
+    /// # Errors
+    /// It is not sound: everything that is wrong with it.
+    fn again(&self, dir: &Path) -> Result<Self> {
+        let site = Self::load(self.file.as_deref(), dir)?;
+        let problems = config::problems(&site.config);
+        match problems.is_empty() {
+            true => Ok(site),
+            false => Err(Failure::new(problems.join("; "))),
+        }
     }
 
     /// How jobs evaluate context files.
@@ -128,6 +143,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         verbose: arguments.verbose,
         quiet: arguments.quiet,
     };
+    let format = arguments.log_format;
     let here = place::here()?;
     let dir = match &arguments.command {
         Command::Listen(listen) => place::absolute(&listen.dir)?,
@@ -140,7 +156,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         return notebook::python_path();
     }
     if !matches!(arguments.command, Command::Listen(_)) {
-        logging::start(loudness, None)?;
+        logging::start(loudness, format, None)?;
     }
     if let Command::Combiner(Combiner::Worker { tells }) = arguments.command {
         return combiner::work(tells);
@@ -158,7 +174,10 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::ReadContext => read_context::run(&here, &site),
         Command::Listener(what) => listener::run(&here, what, &site),
         Command::Listen(listen) if listen.daemonize => daemonize::run(&dir, &site),
-        Command::Listen(listen) => listen::run(&dir, listen.test, loudness, &site),
+        Command::Listen(listen) => {
+            logging::start(loudness, format, Some(&listen::log(&dir)?))?;
+            listen::run(&dir, listen.test, &site)
+        }
         Command::Extract(extract) => extract::run(&here, extract, &site),
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
         Command::Combiner(what) => combiner::run(&here, what, loudness, &site),

@@ -23,16 +23,20 @@ pub(super) fn of_job() -> Result<Stop> {
     Ok(stop)
 }
 
+/// Signals cannot be waited for.
+pub(super) fn no_signals(error: std::io::Error) -> Failure {
+    Failure::new(format!("signals cannot be waited for: {error}"))
+}
+
 /// Each of `signals` raises the flag; when it is raised, each of `ending` ends the process.
 fn raise_on(signals: &[i32], ending: &[i32], flag: &Arc<AtomicBool>) -> Result {
-    let failure = |e| Failure::new(format!("signals cannot be waited for: {e}"));
     // First, so that the signal that raises it does not find it raised.
     for signal in ending {
         let ends = signal_hook::flag::register_conditional_default(*signal, flag.clone());
-        ends.map_err(failure)?;
+        ends.map_err(no_signals)?;
     }
     for signal in signals {
-        signal_hook::flag::register(*signal, flag.clone()).map_err(failure)?;
+        signal_hook::flag::register(*signal, flag.clone()).map_err(no_signals)?;
     }
     Ok(())
 }

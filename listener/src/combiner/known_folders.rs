@@ -53,6 +53,11 @@ impl KnownFolders {
         }
         self.all.iter().cloned().collect()
     }
+
+    /// How many were known when they were last asked for.
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
 }
 
 /// A line that was cut off by a crash is of a folder that will be announced again.

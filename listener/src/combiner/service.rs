@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,6 +22,7 @@ use super::work::{Answer, Work};
 use super::workers::{Number, Workers};
 use crate::Result;
 use crate::kafka::ConsumerSettings;
+use crate::keeper::Keeper;
 use crate::message::Message;
 use crate::publisher::{Publisher, PublisherSettings};
 
@@ -49,11 +50,11 @@ pub struct CombinerSettings {
     pub worker: Option<Vec<OsString>>,
 }
 
-/// Runs until `stop` is raised.
+/// Runs until its keeper stops it.
 ///
 /// # Errors
 /// The Kafka library refuses its settings, or gives up.
-pub fn run_service(settings: CombinerSettings, stop: &AtomicBool) -> Result<()> {
+pub fn run_service(settings: CombinerSettings, keeper: &impl Keeper<()>) -> Result<()> {
     let (events, heard) = mpsc::channel();
     let publisher = Publisher::new(&settings.publisher)?;
     let hearing = settings
@@ -75,7 +76,7 @@ pub fn run_service(settings: CombinerSettings, stop: &AtomicBool) -> Result<()> 
         next_scan: Instant::now(),
     };
     info!(folder = %settings.dir.display(), "the combiner is ready");
-    let served = service.serve(&heard, stop);
+    let served = service.serve(&heard, keeper);
     service.close(&heard);
     if teller.join().is_err() {
         error!("the thread that publishes has panicked");
@@ -148,8 +149,9 @@ impl Merged {
 }
 
 impl Service {
-    fn serve(&mut self, heard: &Receiver<Event>, stop: &AtomicBool) -> Result<()> {
-        while !stop.load(Ordering::Relaxed) {
+    fn serve(&mut self, heard: &Receiver<Event>, keeper: &impl Keeper<()>) -> Result<()> {
+        while !keeper.stop().load(Ordering::Relaxed) {
+            keeper.goes_on(&|| self.status());
             if let Ok(event) = heard.recv_timeout(LOOK) {
                 self.take(event)?;
             }
@@ -160,6 +162,15 @@ impl Service {
             self.give_out();
         }
         Ok(())
+    }
+
+    /// In a few words, for who keeps the service.
+    fn status(&self) -> String {
+        format!(
+            "{} merges under way, {} folders known",
+            self.under_way.len(),
+            self.folders.count()
+        )
     }
 
     /// What is being merged may end, so that it need not be heard again.

@@ -73,6 +73,21 @@ impl Consumer {
         Ok(self)
     }
 
+    /// Goes on with other settings, as another member, and leaves the old group.
+    ///
+    /// # Errors
+    /// [`Error::Kafka`] for settings that cannot be used; it goes on as it was.
+    pub fn change(&mut self, settings: ConsumerSettings, patience: Duration) -> Result<()> {
+        let new = Self::new(settings)?;
+        std::mem::replace(self, new).close(patience);
+        Ok(())
+    }
+
+    /// What it reads, and as whom.
+    pub fn settings(&self) -> &ConsumerSettings {
+        &self.settings
+    }
+
     fn subscribe(&self) -> KafkaResult<()> {
         let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
         self.inner.subscribe(&topics)

@@ -59,8 +59,16 @@ impl ListenerDb {
     /// # Errors
     /// [`Error::ListenerDb`], naming the file.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_with_patience(dir, PATIENCE)
+    }
+
+    /// [`open`](Self::open) for one that cannot wait for long, then and later, while another program holds it.
+    ///
+    /// # Errors
+    /// [`Error::ListenerDb`], naming the file.
+    pub fn open_with_patience(dir: &Path, patience: Duration) -> Result<Self> {
         let path = dir.join(FILE_NAME);
-        let connection = prepare(&path, dir).map_err(|reason| Error::ListenerDb {
+        let connection = prepare(&path, dir, patience).map_err(|reason| Error::ListenerDb {
             path: path.clone(),
             reason,
         })?;
@@ -82,10 +90,10 @@ impl ListenerDb {
     }
 }
 
-fn prepare(path: &Path, dir: &Path) -> std::result::Result<Connection, String> {
+fn prepare(path: &Path, dir: &Path, patience: Duration) -> std::result::Result<Connection, String> {
     let mut connection = Connection::open(path).map_err(|e| e.to_string())?;
     connection
-        .busy_timeout(PATIENCE)
+        .busy_timeout(patience)
         .map_err(|e| e.to_string())?;
     journal::settle(&connection, dir).map_err(|e| e.to_string())?;
     CHAIN.climb(&mut connection).map_err(|e| e.to_string())?;

@@ -1,0 +1,207 @@
+//! The listener as an operator has it: signals, a service manager, and a log that programs read.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use runledger_tests::{Finished, Service, Site, eventually};
+use rusqlite::Connection;
+use serde_json::Value;
+
+const CONTEXT: &str =
+    "from damnit_ctx import Variable\n\n@Variable()\ndef one(run):\n    return 1\n";
+/// A supervisor may kill what takes longer.
+const AT_MOST: Duration = Duration::from_secs(5);
+
+fn watching(site: Site) -> Site {
+    site.init(CONTEXT);
+    watch(&site, "db", 1234);
+    site
+}
+
+fn watch(site: &Site, folder: &str, proposal: u32) {
+    let (dir, proposal) = (site.path(folder), proposal.to_string());
+    let mut add = site.command(&site.listener(), &["listener", "add", &proposal]);
+    Finished::of(add.arg(dir)).succeeded();
+}
+
+fn locked(file: std::path::PathBuf) -> Connection {
+    let blocker = Connection::open(file).expect("a database");
+    blocker.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
+    blocker
+}
+
+fn rows(site: &Site) -> Option<f64> {
+    site.number("SELECT count(*) FROM run_info")
+}
+
+fn stops_in_time(listener: &mut Service) {
+    let asked = Instant::now();
+    assert_eq!(listener.stop(), Some(0), "{}", listener.said());
+    let took = asked.elapsed();
+    assert!(took < AT_MOST, "{took:?}\n{}", listener.said());
+}
+
+#[test]
+fn an_idle_listener_whose_broker_is_away_stops_in_time() {
+    let site = watching(Site::quiet());
+    let mut listener = site.service(&["listen", "."]);
+    eventually(
+        "it is ready",
+        || listener.said(),
+        || listener.said().contains("ready"),
+    );
+    stops_in_time(&mut listener);
+}
+
+#[test]
+fn a_listener_in_a_burst_with_its_databases_locked_stops_in_time_and_loses_nothing() {
+    let site = watching(Site::with_broker());
+    let table = locked(site.path("db/runs.sqlite"));
+    let burst = (1..=300)
+        .map(|run| format!(r#"{{"event": "migration_complete", "proposal": 1234, "run": {run}}}"#));
+    site.notify_all(burst);
+    let mut listener = site.service(&["listen", "."]);
+    eventually(
+        "it has met the lock",
+        || listener.said(),
+        || listener.said().contains("waits for its next try"),
+    );
+    let inbox = locked(site.listener().join("listener.sqlite"));
+    stops_in_time(&mut listener);
+    drop((table, inbox));
+    let listener = site.service(&["listen", "."]);
+    eventually(
+        "all runs are there",
+        || listener.said(),
+        || rows(&site) == Some(300.0),
+    );
+}
+
+#[test]
+fn on_sighup_the_listener_goes_on_with_new_topics_and_refuses_what_is_wrong_by_name() {
+    let site = watching(Site::with_broker());
+    let listener = site.service(&["listen", "."]);
+    site.announce("migration_complete", 1);
+    eventually(
+        "the first run",
+        || listener.said(),
+        || rows(&site) == Some(1.0),
+    );
+
+    site.configure("[updates]", "[updats]\nx = 1\n[updates]");
+    listener.signal(Signal::SIGHUP);
+    eventually(
+        "the wrong section is named",
+        || listener.said(),
+        || listener.said().contains("updats"),
+    );
+    site.announce("migration_complete", 2);
+    eventually(
+        "the old settings are in force",
+        || listener.said(),
+        || rows(&site) == Some(2.0),
+    );
+
+    site.configure("[updats]\nx = 1\n", "");
+    site.configure(
+        "topics = [\"test.runs\"]",
+        "topics = [\"test.runs\", \"test.more\"]",
+    );
+    site.configure("run_corrections_complete", "finished");
+    site.notify_on("test.more", "made by its first message");
+    listener.signal(Signal::SIGHUP);
+    eventually(
+        "the new settings are in force",
+        || listener.said(),
+        || listener.said().contains("the new settings are in force"),
+    );
+    site.announce("finished", 3);
+    site.notify_on(
+        "test.more",
+        r#"{"event": "finished", "proposal": 1234, "run": 4}"#,
+    );
+    eventually(
+        "both topics are heard",
+        || listener.said(),
+        || rows(&site) == Some(4.0),
+    );
+}
+
+#[test]
+fn a_service_manager_hears_that_the_listener_is_ready_goes_on_reloads_and_stops() {
+    let site = watching(Site::with_broker());
+    let socket = site.path("notify");
+    let manager = UnixDatagram::bind(&socket).expect("a socket in a temporary folder");
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a time limit");
+    let mut command = site.command(&site.listener(), &["listen", "."]);
+    command
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "200000");
+    let mut listener = Service::start(&mut command, &site.path("listen.log"));
+    hears(&manager, &["READY=1"]);
+    hears(&manager, &["WATCHDOG=1", "STATUS="]);
+    hears(&manager, &["WATCHDOG=1"]);
+    listener.signal(Signal::SIGHUP);
+    hears(&manager, &["RELOADING=1", "MONOTONIC_USEC="]);
+    hears(&manager, &["READY=1"]);
+    stops_in_time(&mut listener);
+    hears(&manager, &["STOPPING=1"]);
+}
+
+/// Some message to the service manager has all of these words.
+fn hears(manager: &UnixDatagram, words: &[&str]) {
+    let mut buffer = [0; 4096];
+    loop {
+        let length = manager
+            .recv(&mut buffer)
+            .unwrap_or_else(|e| panic!("no {words:?}: {e}"));
+        let message = String::from_utf8_lossy(&buffer[..length]);
+        if words.iter().all(|word| message.contains(word)) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_combiner_tells_a_service_manager_too() {
+    let site = Site::with_broker();
+    let socket = site.path("notify");
+    let manager = UnixDatagram::bind(&socket).expect("a socket in a temporary folder");
+    let mut command = site.command(&site.listener(), &["combiner", "run"]);
+    command.env("NOTIFY_SOCKET", &socket);
+    let mut combiner = Service::start(&mut command, &site.path("combiner.log"));
+    hears(&manager, &["READY=1", "STATUS="]);
+    assert_eq!(combiner.stop(), Some(0));
+    hears(&manager, &["STOPPING=1"]);
+}
+
+#[test]
+fn the_log_is_json_for_programs_with_proposal_and_run_of_each_event_as_fields() {
+    let site = watching(Site::with_broker());
+    let mut listener = site.service(&["--log-format", "json", "listen", "."]);
+    site.announce("migration_complete", 7);
+    eventually(
+        "the run is there",
+        || listener.said(),
+        || rows(&site) == Some(1.0),
+    );
+    assert_eq!(listener.stop(), Some(0), "{}", listener.said());
+    let file = std::fs::read_to_string(site.listener().join("damnit.log")).expect("the log");
+    for log in [file, listener.said()] {
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+            .collect();
+        let ours = |line: &&Value| line["proposal"] == 1234 && line["run"] == 7;
+        assert!(
+            lines
+                .iter()
+                .find(ours)
+                .is_some_and(|line| line["data"] == "raw"),
+            "{log}"
+        );
+    }
+}
