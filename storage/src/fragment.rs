@@ -3,6 +3,7 @@
 //! `p{proposal}_r{run}.{token}.writing.h5` while it is written, `….ready.h5` when it is complete.
 
 mod abandoned;
+mod order;
 mod reading;
 mod trimming;
 mod writer;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::results_dir;
 
 pub use abandoned::abandoned;
+pub(crate) use order::be_as_new_as;
 pub use reading::{Summaries, summaries};
 pub use trimming::trim;
 pub use writing::{FragmentWriter, running, salvage, writing_path};

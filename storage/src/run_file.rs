@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use runledger_context::run::RunId;
 
 use crate::error::{Error, Result};
-use crate::fragment::Fragment;
+use crate::fragment::{self, Fragment};
 use crate::results_dir;
 use appending::Ready;
 use composing::compose;
@@ -42,11 +42,17 @@ pub fn path(database_dir: &Path, run: RunId) -> PathBuf {
 /// [`Error::Results`], naming the file that cannot be read or written; the run's file is as it was then.
 pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<()> {
     let place = path(database_dir, run);
+    merge_into(&place, database_dir, run, fragments)?;
+    fragment::be_as_new_as(&place, fragments.iter().map(|one| one.path.as_path()));
+    Ok(())
+}
+
+fn merge_into(place: &Path, database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<()> {
     let failed = |(path, reason): Failure| Error::results(&path, reason);
     let mut sources = Vec::new();
     let is_new = !place.is_file();
     if !is_new {
-        sources.push(Source::run_file(&place).map_err(failed)?);
+        sources.push(Source::run_file(place).map_err(failed)?);
     }
     for fragment in fragments {
         sources.push(Source::fragment(&fragment.path).map_err(failed)?);
@@ -54,7 +60,7 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
     if !is_new && let Some(mut ready) = added(&sources) {
         return ready
             .switch()
-            .map_err(|error| Error::results(&place, error.to_string()));
+            .map_err(|error| Error::results(place, error.to_string()));
     }
     let draft =
         results_dir::path(database_dir).join(format!(".{}.composing", results_dir::stem(run)));
@@ -64,8 +70,8 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
         return Err(failed(failure));
     }
     match is_new {
-        true => results_dir::settle_new(&draft, &place),
-        false => results_dir::settle(&draft, &place),
+        true => results_dir::settle_new(&draft, place),
+        false => results_dir::settle(&draft, place),
     }
 }
 

@@ -117,20 +117,37 @@ fn the_newest_of_several_fragments_wins_and_merging_again_changes_nothing() {
             &[("v", cell(Data::Array(numbers(&[value])), value))],
         );
         // Written one after the other, whatever their names are.
-        let time =
-            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000 + value as u64);
-        fs::File::options()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .set_modified(time)
-            .unwrap();
+        set_time(&path, 1000 + value as u64);
     }
     let ready = ready_fragments(dir.path(), None).unwrap();
     for _ in 0..2 {
         run_file::merge(dir.path(), RUN(), &ready).unwrap();
         assert_eq!(data(&run_h5(dir.path()), "v"), [2.0]);
     }
+}
+
+fn set_time(path: &Path, seconds: u64) {
+    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(time).unwrap();
+}
+
+#[test]
+fn what_is_written_later_is_newer_whatever_the_clocks_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let value = |number: f64| [("v", cell(Data::Array(numbers(&[number])), number))];
+    // By a host whose clock is years ahead.
+    let ahead = fragment(dir.path(), "z", &value(1.0));
+    set_time(&ahead, 4_000_000_000);
+    fragment(dir.path(), "a", &value(2.0));
+    let ready = ready_fragments(dir.path(), None).unwrap();
+    assert_eq!(ready[0].path, ahead);
+    merge_all(dir.path());
+    assert_eq!(data(&run_h5(dir.path()), "v"), [2.0]);
+    // What is merged tells the next ones too.
+    let next = fragment(dir.path(), "b", &value(3.0));
+    let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    assert!(modified(&next) > modified(&run_file::path(dir.path(), RUN())));
 }
 
 #[test]

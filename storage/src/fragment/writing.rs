@@ -6,6 +6,7 @@ use hdf5_metno::{File, Group};
 use runledger_context::run::RunId;
 use runledger_context::value::{Array, Cell, Data, Failure, Outcome, Summary};
 
+use super::order;
 use super::writer;
 use crate::error::{Error, Result};
 use crate::hdf5::{self, OBJTYPE, words};
@@ -210,7 +211,7 @@ impl FragmentWriter {
         file.flush()
             .and_then(|()| file.close())
             .map_err(|error| Error::results(&path, words(error)))?;
-        results_dir::settle(&path, &place)?;
+        complete(&path, &place)?;
         Ok(place)
     }
 
@@ -273,8 +274,16 @@ pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf
     forget_notes(&file).map_err(failed)?;
     file.close().map_err(|error| failed(words(error)))?;
     let place = ready_path(writing);
-    results_dir::settle(writing, &place)?;
+    complete(writing, &place)?;
     Ok(place)
+}
+
+fn complete(writing: &Path, place: &Path) -> Result<()> {
+    order::put_last(writing).map_err(|source| Error::File {
+        path: writing.into(),
+        source,
+    })?;
+    results_dir::settle(writing, place)
 }
 
 fn write_plain(group: &Group, path: &str, data: &Data) -> hdf5::Outcome {
