@@ -37,14 +37,18 @@ CASES = [
 ]
 
 
+# What is measured in ways of its own.
+OTHERS = ["pictures", "table", "merge"]
+
+
 def chosen(names):
     """The cases of these names; without names those that are measured by default."""
     if not names:
         return [case for case in CASES if case.by_default]
     by_name = {case.name: case for case in CASES}
-    unknown = sorted(set(names) - set(by_name) - {"pictures", "table"})
+    unknown = sorted(set(names) - set(by_name) - set(OTHERS))
     if unknown:
-        sys.exit(f"there is no case {', '.join(unknown)}; there are: {', '.join(by_name)}, pictures, table")
+        sys.exit(f"there is no case {', '.join(unknown)}; there are: {', '.join([*by_name, *OTHERS])}")
     return [by_name[name] for name in names if name in by_name]
 
 

@@ -10,10 +10,11 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import merging
 import pictures
 import run_table
 import table
-from cases import CASES, Case, Runs, chosen
+from cases import CASES, OTHERS, Case, Runs, chosen
 from contestants import Damnit, Runledger
 from measuring import memory, one_job, users_part
 
@@ -28,8 +29,8 @@ class Tools:
     data: Path
 
     def __post_init__(self):
-        self.runledger, self.broker, self.pictures, self.run_table = (
-            self.folder / name for name in ("runledger", "broker", "pictures", "run_table"))
+        for name in ("runledger", "broker", "pictures", "run_table", "merge"):
+            setattr(self, name, self.folder / name)
 
 
 @dataclass
@@ -57,6 +58,9 @@ def main():
         if not args.names or "table" in args.names:
             found = run_table.measure(root / "table", tools)
             tables.append(show(run_table.TITLE, table.run_table_rows(found)))
+        if not args.names or "merge" in args.names:
+            found = merging.measure(root / "merging", tools)
+            tables.append(show(merging.TITLE, table.merging_rows(found)))
     if args.write:
         table.write(DOCUMENT, shlex.join(["./x", "bench", *sys.argv[3:]]), tables)
 
@@ -64,9 +68,9 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(prog="./x bench", description=__doc__)
     parser.add_argument("--programs", type=Path, required=True, help=argparse.SUPPRESS)
-    names = ", ".join(case.name for case in CASES)
+    names = ", ".join([*(case.name for case in CASES), *OTHERS])
     parser.add_argument("names", nargs="*", metavar="NAME",
-                        help=f"what to measure: {names}, pictures, table [default: all but large]")
+                        help=f"what to measure: {names} [default: all but large]")
     parser.add_argument("--times", type=int, default=15, help="repetitions of each [15]")
     parser.add_argument("--config", type=Path, metavar="FILE",
                         help="settings (TOML) to add to runledger's configuration, to compare with and without")

@@ -63,6 +63,11 @@ def run_table_rows(found):
             for title, theirs, ours, target in found]
 
 
+def merging_rows(found):
+    return [[title, f"{theirs:.3g}", f"{ours:.3g}", f"{ours / theirs:.2f} ×" if target else "", target]
+            for title, theirs, ours, target in found]
+
+
 def as_markdown(title, rows):
     lines = [_markdown_line([title, *HEADER[1:]]), "|---|--:|--:|--:|--:|", *map(_markdown_line, rows)]
     return "\n".join(lines) + "\n"
