@@ -10,11 +10,10 @@ use hdf5_metno::globals::H5P_FILE_ACCESS;
 use hdf5_metno::{File, Group};
 use hdf5_metno_sys::h5f::{H5F_ACC_RDWR, H5Fopen};
 use hdf5_metno_sys::h5g::H5Gcreate_anon;
-use hdf5_metno_sys::h5l::H5Lcreate_hard;
 use hdf5_metno_sys::h5o::H5Oincr_refcount;
 use hdf5_metno_sys::h5p::{H5P_DEFAULT, H5Pcreate};
 
-use super::copying::{Composer, copy_link, is_hard_link};
+use super::copying::{Composer, copy_link};
 use super::disk::Disk;
 use super::driver::{self, Shared};
 use super::handle::{Handle, c_string, call};
@@ -57,25 +56,9 @@ impl Addition {
         })
     }
 
-    /// Lets the new root have what the old one has at `path`.
+    /// Lets the new root have the same link as the old one at `path`: to an object in the file, or to another place.
     pub(crate) fn keep(&self, path: &str) -> Outcome {
-        let root = self.composer.root();
-        if !is_hard_link(&self.old, path)? {
-            return copy_link(&self.old, root, path, path);
-        }
-        let (name, how) = (c_string(path)?, H5P_DEFAULT);
-        call!(
-            "a link",
-            H5Lcreate_hard(
-                self.old.id(),
-                name.as_ptr(),
-                root.id(),
-                name.as_ptr(),
-                how,
-                how
-            )
-        )
-        .map(drop)
+        copy_link(&self.old, self.composer.root(), path, path)
     }
 
     /// Writes all of it.

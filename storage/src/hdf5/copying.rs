@@ -196,7 +196,7 @@ pub(super) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
     Ok(unsafe { info.assume_init() }.type_ == H5L_type_t::H5L_TYPE_HARD)
 }
 
-/// A soft or external link as it is, whether or not there is something where it points to.
+/// A link as it is, whether or not there is something where it points to.
 pub(super) fn copy_link(from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
     let (old, new) = (c_string(path)?, c_string(name)?);
     let place = H5P_DEFAULT;

@@ -128,7 +128,7 @@ fn values(dataset: &Dataset) -> String {
         _ => {
             let numbers = dataset.read_raw::<f64>().unwrap();
             let mut sum = DefaultHasher::new();
-            numbers.iter().for_each(|n| sum.write_u64(n.to_bits()));
+            sum.write(bytemuck::cast_slice(&numbers));
             format!("{names:?} {number:?} {} {}", numbers.len(), sum.finish())
         }
     }
