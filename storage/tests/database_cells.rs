@@ -540,3 +540,46 @@ fn two_processes_write_at_once_and_nothing_is_lost() {
         [["Real(1.0)", "Real(1.0)", "Real(2.0)"]]
     );
 }
+
+/// What this thread has asked the system to read, in bytes.
+fn bytes_read() -> u64 {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    let first = counts.lines().next().unwrap();
+    first.strip_prefix("rchar: ").unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_comment_and_a_runs_values_read_as_little_of_a_large_table_as_of_a_small_one() {
+    let (folder, mut database) = database();
+    let values: Vec<(String, Row)> = (0..30)
+        .map(|at| number(&format!("v{at}"), f64::from(at)))
+        .collect();
+    let mut write = || {
+        // Changed by another program: what was read before is read anew.
+        let other = sql(folder.path());
+        other
+            .execute_batch("UPDATE run_info SET added_at = 1")
+            .unwrap();
+        drop(other);
+        let before = bytes_read();
+        database.set_comment(run(1), Some("good")).unwrap();
+        let _ = database
+            .save_cells(run(1), &values, None, COMPUTED)
+            .unwrap();
+        bytes_read() - before
+    };
+    write();
+    let small = write();
+    let many =
+        "WITH RECURSIVE r(run) AS (SELECT 2 UNION ALL SELECT run + 1 FROM r WHERE run < 2000)
+                INSERT INTO run_variables (proposal, run, name, version, value)
+                    SELECT proposal, r.run, name, version, value FROM run_variables, r";
+    sql(folder.path()).execute_batch(many).unwrap();
+    let large = write();
+    let whole = std::fs::metadata(folder.path().join("runs.sqlite")).unwrap();
+    assert!(whole.len() > 3_000_000, "{}", whole.len());
+    assert!(
+        large < small + 200_000,
+        "{small} bytes of the small one, {large} of the large one"
+    );
+}

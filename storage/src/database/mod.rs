@@ -6,9 +6,11 @@
 
 mod cells;
 mod create;
+mod draft;
 mod names;
 mod open;
 mod runs;
+mod scan;
 mod settings;
 mod shown;
 mod table;
