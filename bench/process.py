@@ -31,7 +31,8 @@ class Service:
     def _cpu(self):
         if self._process.poll() is not None:
             raise SystemExit(f"a service has ended; its log: {self._log}")
-        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        pids = [self._process.pid, *_below(self._process.pid)]
+        tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*/schedstat")]
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
     def end(self):
