@@ -47,12 +47,12 @@ pub fn combine_folder(
     patience: Duration,
     publisher: &mut Publisher,
 ) -> Result<Combined> {
-    let mut db = Database::open_with_timeout(database_dir, patience)?;
+    let mut books = Books::open(database_dir, patience, publisher.is_enabled())?;
     let _one_combiner = FolderLock::take(database_dir, patience)?;
     publisher.drain(database_dir);
     let mut combined = Combined::default();
     for run in ready_runs(database_dir)? {
-        if let Err(why) = merge(&mut db, run, publisher.is_enabled(), &mut combined) {
+        if let Err(why) = merge(&mut books, run, &mut combined) {
             combined.waiting.push((run, why.to_string()));
         }
     }
@@ -90,31 +90,44 @@ pub(super) fn merge_quietly(
     patience: Duration,
     tells: bool,
 ) -> Result<Combined> {
-    let mut db = Database::open_with_timeout(database_dir, patience)?;
+    let mut books = Books::open(database_dir, patience, tells)?;
     let mut combined = Combined::default();
-    merge(&mut db, run, tells, &mut combined)?;
+    merge(&mut books, run, &mut combined)?;
     Ok(combined)
 }
 
-fn merge(db: &mut Database, run: RunId, tells: bool, combined: &mut Combined) -> Result<()> {
-    let dir = db.dir().to_path_buf();
+/// Where it is written down what is merged.
+struct Books {
+    db: Database,
+    ledger: Ledger,
+    /// Where the news goes, if it is to be told.
+    topic: Option<String>,
+}
+
+impl Books {
+    fn open(database_dir: &Path, patience: Duration, tells: bool) -> Result<Self> {
+        let db = Database::open_with_timeout(database_dir, patience)?;
+        Ok(Self {
+            topic: tells.then(|| db.update_topic()),
+            ledger: Ledger::open(database_dir)?,
+            db,
+        })
+    }
+}
+
+fn merge(books: &mut Books, run: RunId, combined: &mut Combined) -> Result<()> {
+    let dir = books.db.dir().to_path_buf();
     let _one_writer = run_file::lock(&dir, run)?;
     let mut fragments = sound(&dir, fragment::ready_fragments(&dir, Some(run))?, combined);
     if fragments.is_empty() {
         return Ok(());
     }
-    let mut ledger = Ledger::open(&dir)?;
-    stale::take_out(&ledger, run, &mut fragments)?;
+    stale::take_out(&books.ledger, run, &mut fragments)?;
     compose(&dir, run, &mut fragments, combined)?;
     for found in &fragments {
-        save(db, run, &found.summaries)?;
+        save(&mut books.db, run, &found.summaries)?;
     }
-    note(
-        &mut ledger,
-        run,
-        &fragments,
-        tells.then(|| db.update_topic()),
-    )?;
+    note(books, run, &fragments)?;
     info!(%run, fragments = fragments.len(), "merged");
     combined.runs.push(run);
     for Found { fragment, .. } in fragments {
@@ -132,8 +145,8 @@ pub(super) struct Found {
     pub(super) written_at: f64,
 }
 
-/// How new the values are, and the news for `topic`, if it is to be told.
-fn note(ledger: &mut Ledger, run: RunId, merged: &[Found], topic: Option<String>) -> Result<()> {
+/// How new the values are, and the news.
+fn note(books: &mut Books, run: RunId, merged: &[Found]) -> Result<()> {
     let names: Vec<(&str, f64)> = merged
         .iter()
         .flat_map(|found| {
@@ -142,8 +155,9 @@ fn note(ledger: &mut Ledger, run: RunId, merged: &[Found], topic: Option<String>
         })
         .collect();
     let update = Update::values(run, names.iter().map(|(name, _)| *name));
-    let topic = topic.filter(|_| !names.is_empty());
-    ledger.note_merge(run, &names, topic.map(|topic| (topic, update.payload())))
+    let topic = books.topic.clone().filter(|_| !names.is_empty());
+    let news = topic.map(|topic| (topic, update.payload()));
+    books.ledger.note_merge(run, &names, news)
 }
 
 /// The fragments that can be read; the others are set aside, so that they don't stand in the way.
