@@ -127,6 +127,13 @@ pub(crate) enum Command {
     #[command(hide = true)]
     SaveResults,
 
+    /// Do the work of one task of a Slurm array, in the database's folder
+    #[command(hide = true)]
+    ExtractTask {
+        /// What the ledger knows the array by
+        token: String,
+    },
+
     /// Print a completion script for your shell
     #[command(
         after_help = "Example:\n  runledger completions bash > ~/.local/share/bash-completion/completions/runledger"

@@ -82,6 +82,7 @@ impl Listener {
     pub fn open(settings: ListenSettings, dispatch: Dispatch) -> Result<Self> {
         let db = ListenerDb::open_with_patience(&settings.dir, PAUSE)?;
         refuse_sandbox(&db)?;
+        dispatch.fall_back(db.may_run_locally()?);
         for site in db.sites()? {
             dispatch.look_at(&site.database_dir);
         }

@@ -1,11 +1,12 @@
 //! `extract`: what a job runs, in the database's folder.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use runledger_context::run::RunId;
 use runledger_listener::extraction::{self, ExtractionSettings};
 use runledger_listener::job::{Job, Request};
-use runledger_listener::queue::{host_name, user_name};
+use runledger_listener::queue::{host_name, task_command, user_name};
 use runledger_storage::Database;
 
 use super::{Site, stop};
@@ -35,6 +36,18 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
             cut_short.why, extracted.computed
         ))),
     }
+}
+
+/// Becomes the `extract` of a task of a Slurm array.
+pub(super) fn run_task(dir: &Path, token: &str) -> Result {
+    let number = std::env::var("SLURM_ARRAY_TASK_ID").ok();
+    let number = number.and_then(|number| number.parse().ok());
+    let number = number.ok_or_else(|| {
+        Failure::usage("SLURM_ARRAY_TASK_ID is not set").hint("only Slurm runs `extract-task`")
+    })?;
+    let mut command = task_command(dir, token, number, &super::program()?)?;
+    let why = command.exec();
+    Err(Failure::new(format!("`extract` does not start: {why}")))
 }
 
 fn job(dir: &Path, extract: Extract) -> Job {

@@ -22,13 +22,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runledger_context::worker::Stop;
-use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
+use runledger_listener::dispatch::{Dispatch, Queues};
 use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
-use runledger_listener::queue::{Clusters, LocalQueue, LocalSettings, Surroundings};
+use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
 
 use crate::arguments::{Arguments, Combiner, Command};
-use crate::config::{self, Config};
+use crate::config::{self, Config, QueueChoice};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, Loudness};
 use crate::place;
@@ -82,7 +82,7 @@ impl Site {
             variable_time_limit: self.config.jobs.variable_time_limit(),
             memory: self.config.jobs.memory(),
             stop: Stop::default(),
-            surroundings: Surroundings::here(&Clusters::default()),
+            surroundings: Surroundings::here(&self.config.slurm.clusters()),
         }
     }
 
@@ -100,23 +100,37 @@ impl Site {
 
     /// Sees to the jobs that are planned.
     fn dispatch(&self) -> Result<Dispatch> {
-        Ok(Dispatch::start(
-            Queues::only(LocalQueue::new(self.local_jobs()?)),
-            DispatchSettings::default(),
-            self.publisher()?,
-        ))
+        let settings = self.config.jobs.dispatch();
+        Ok(Dispatch::start(self.queues()?, settings, self.publisher()?))
+    }
+
+    /// Where jobs go.
+    fn queues(&self) -> Result<Queues> {
+        let local = LocalQueue::new(self.local_jobs()?);
+        Ok(match self.config.jobs.queue {
+            QueueChoice::Local => Queues::only(local),
+            QueueChoice::Slurm => {
+                let settings = self.config.slurm.clone();
+                let slurm = SlurmQueue::new(settings, program()?, self.file.clone());
+                Queues::only(slurm).beside(local)
+            }
+        })
     }
 
     /// How jobs run on this machine: as this same program, with the same configuration.
     fn local_jobs(&self) -> Result<LocalSettings> {
-        let program = std::env::current_exe()
-            .map_err(|e| Failure::new(format!("this program does not find itself: {e}")))?;
         Ok(LocalSettings {
-            program,
+            program: program()?,
             config: self.file.clone(),
             limit: self.config.jobs.local_limit,
         })
     }
+}
+
+/// This program, which jobs run as well.
+fn program() -> Result<PathBuf> {
+    std::env::current_exe()
+        .map_err(|e| Failure::new(format!("this program does not find itself: {e}")))
 }
 
 /// Whether a command only prints: `runledger table | head` ends it when `head` has seen enough.
@@ -178,6 +192,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
             logging::start(loudness, format, Some(&listen::log(&dir)?))?;
             listen::run(&dir, listen.test, &site)
         }
+        Command::ExtractTask { token } => extract::run_task(&here, &token),
         Command::Extract(extract) => extract::run(&here, extract, &site),
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
         Command::Combiner(what) => combiner::run(&here, what, loudness, &site),

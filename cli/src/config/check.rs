@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::{Config, QueueChoice};
 
 /// Every problem of a configuration, each with what to do about it.
 pub(crate) fn problems(config: &Config) -> Vec<String> {
@@ -97,6 +97,16 @@ fn jobs(config: &Config, found: &mut Vec<String>) {
     if config.jobs.local_limit == 0 {
         found.push("`jobs.local_limit` is 0, so no job would ever run; set it to 1 or more".into());
     }
+    if config.jobs.queue == QueueChoice::Slurm && program(&config.slurm.sbatch).is_none() {
+        found.push(format!(
+            "`jobs.queue` is \"slurm\", and no program {} can be run (`slurm.sbatch`); give its path, or set \"local\" to \
+             run jobs on this machine",
+            config.slurm.sbatch.display()
+        ));
+    }
+    if config.slurm.array_size == 0 {
+        found.push("`slurm.array_size` is 0, so no array could be submitted; 1000 is usual".into());
+    }
     if config.jobs.context_workers == 0 {
         found.push("`jobs.context_workers` is 0; 1 evaluates one variable after the other".into());
     }
@@ -128,6 +138,7 @@ mod tests {
         let mut config = Config::of(Profile::Maxwell);
         config.data.root = "/".into();
         config.context.python = "/bin/sh".into();
+        config.slurm.sbatch = "/bin/sh".into();
         config
     }
 
@@ -146,8 +157,9 @@ mod tests {
         config.context.python = "no-such-python".into();
         config.context.opener = "opener".into();
         config.jobs.local_limit = 0;
+        config.slurm.sbatch = "no-such-sbatch".into();
         let found = problems(&config);
-        assert_eq!(found.len(), 7, "{found:#?}");
+        assert_eq!(found.len(), 8, "{found:#?}");
     }
 
     #[test]

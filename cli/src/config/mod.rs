@@ -10,6 +10,9 @@ mod read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use runledger_listener::dispatch::{DispatchSettings, Limits};
+use runledger_listener::job_end::Retries;
+use runledger_listener::queue::SlurmSettings;
 use runledger_listener::settings::{DataSettings, NotificationSettings, Profile};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) context: ContextSettings,
     /// The jobs.
     pub(crate) jobs: JobSettings,
+    /// The site's Slurm.
+    pub(crate) slurm: SlurmSettings,
 }
 
 /// Where we publish updates and file submissions.
@@ -71,6 +76,22 @@ pub(crate) struct ContextSettings {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobSettings {
+    /// Where they run.
+    pub(crate) queue: QueueChoice,
+    /// How often a job is tried again that failed through no fault of its own.
+    pub(crate) retries: u32,
+    /// At most so many jobs of a database run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_running: Option<usize>,
+    /// At most so many jobs of a database wait in the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_queued: Option<usize>,
+    /// At most so many jobs run at once, of all databases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_running_total: Option<usize>,
+    /// At most so many jobs wait in the queue, of all databases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_queued_total: Option<usize>,
     /// At most this many at once on this machine.
     pub(crate) local_limit: usize,
     /// A job that takes longer is ended; what it has finished by then is kept.
@@ -94,11 +115,37 @@ pub(crate) struct JobSettings {
     pub(crate) memory: Option<Memory>,
 }
 
+/// Where jobs run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum QueueChoice {
+    /// On a cluster.
+    Slurm,
+    /// On this machine.
+    Local,
+}
+
 fn one() -> usize {
     1
 }
 
 impl JobSettings {
+    /// How they are submitted.
+    pub(crate) fn dispatch(&self) -> DispatchSettings {
+        DispatchSettings {
+            retries: Retries {
+                limit: self.retries,
+                ..Retries::default()
+            },
+            limits: Limits {
+                running: self.max_running,
+                queued: self.max_queued,
+                running_total: self.max_running_total,
+                queued_total: self.max_queued_total,
+            },
+        }
+    }
+
     /// The limit of each variable; zero is none.
     pub(crate) fn variable_time_limit(&self) -> Option<Duration> {
         self.variable_time_limit.filter(|limit| !limit.is_zero())
@@ -135,6 +182,12 @@ impl Config {
                 opener: String::new(),
             },
             jobs: JobSettings {
+                queue: QueueChoice::Slurm,
+                retries: Retries::default().limit,
+                max_running: None,
+                max_queued: None,
+                max_running_total: None,
+                max_queued_total: None,
                 local_limit: half_the_cores(),
                 time_limit: Duration::from_secs(2 * 3600),
                 variable_time_limit: None,
@@ -142,6 +195,7 @@ impl Config {
                 warm_python: Duration::ZERO,
                 memory: None,
             },
+            slurm: SlurmSettings::default(),
         }
     }
 

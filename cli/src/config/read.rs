@@ -114,7 +114,7 @@ fn overlay(base: &mut Table, given: &Table) {
 }
 
 fn is_one_value(key: &str) -> bool {
-    matches!(key, "events" | "properties")
+    matches!(key, "events" | "properties" | "partition_clusters")
 }
 
 fn describe(path: &KeyPath, error: &toml::de::Error) -> String {

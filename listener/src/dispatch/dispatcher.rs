@@ -167,6 +167,7 @@ impl Dispatcher {
             }
             JobState::Waiting(_) => self.note_waiting(ledger, &entry.job, &sighting),
             JobState::Running => ledger.observe(id, State::Running).map(drop),
+            JobState::Silent => Ok(()),
             JobState::Other(word) => {
                 debug!(run = %entry.job.run, "the queue says {word:?}");
                 ledger.remark(id, &format!("the queue says: {word}"))

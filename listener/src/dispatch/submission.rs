@@ -62,7 +62,7 @@ impl Dispatcher {
         let room = self.grant(db.dir(), wanted, queue.limit());
         let due = ledger.due(room.jobs)?;
         let mut hand = Hand {
-            concurrent: resources::concurrent(&db)?,
+            concurrent: resources::concurrent(&db, queue.concurrent())?,
             chains: chains(open, queue.name()),
             ledger,
             db,

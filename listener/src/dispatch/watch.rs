@@ -47,6 +47,10 @@ impl Memory {
                 sighting.attempt.processing_id.clone(),
                 sighting.attempt.number,
             );
+            if sighting.state == JobState::Silent {
+                self.0.extend(before.remove_entry(&key));
+                continue;
+            }
             let last = before
                 .remove(&key)
                 .filter(|last| last.state == sighting.state);
@@ -105,6 +109,8 @@ mod tests {
         assert!(!is_news(JobState::Gone, 0));
         // Asked twice only, however late.
         assert!(!is_news(JobState::Gone, 100));
+        // Nobody answered.
+        assert!(!is_news(JobState::Silent, 101));
         assert!(is_news(JobState::Gone, 101));
         // It was seen again: from the beginning.
         assert!(is_news(JobState::Running, 102));

@@ -82,6 +82,15 @@ impl ListenerDb {
             .setting("static_mode")?
             .is_none_or(|value| is_true(&value)))
     }
+
+    /// Whether this machine does what the queue does not take.
+    ///
+    /// # Errors
+    /// [`crate::Error::ListenerDb`].
+    pub fn may_run_locally(&self) -> Result<bool> {
+        let set = self.setting("allow_local_processing")?;
+        Ok(set.is_some_and(|value| is_true(&value)))
+    }
 }
 
 /// The text '0' is false, as people mean it.
@@ -110,7 +119,7 @@ mod tests {
             db.setting("static_mode").unwrap(),
             Some(CellValue::Integer(1))
         );
-        assert!(db.is_static().unwrap());
+        assert!(db.is_static().unwrap() && !db.may_run_locally().unwrap());
         db.set_setting("static_mode", &CellValue::Text("0".into()))
             .unwrap();
         assert!(!db.is_static().unwrap());

@@ -64,7 +64,13 @@ impl LocalSettings {
 pub struct LocalQueue {
     settings: LocalSettings,
     /// Those that we started, until their ends are written down.
-    children: Mutex<HashMap<(String, u32), Child>>,
+    children: Mutex<HashMap<(String, u32), Started>>,
+}
+
+struct Started {
+    child: Child,
+    /// Its end was told; when nobody asks about it any more, it is written down.
+    is_told: bool,
 }
 
 impl LocalQueue {
@@ -76,7 +82,7 @@ impl LocalQueue {
         }
     }
 
-    fn children(&self) -> MutexGuard<'_, HashMap<(String, u32), Child>> {
+    fn children(&self) -> MutexGuard<'_, HashMap<(String, u32), Started>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,7 +95,11 @@ impl LocalQueue {
         let child = child.map_err(|e| Error::Queue(format!("{program} does not start: {e}")))?;
         let ticket = ticket(child.id());
         let key = (job.processing_id.clone(), attempt);
-        self.children().insert(key, child);
+        let started = Started {
+            child,
+            is_told: false,
+        };
+        self.children().insert(key, started);
         Ok(ticket)
     }
 }
@@ -138,12 +148,10 @@ impl QueueManager for LocalQueue {
     fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
         let mut children = self.children();
         let asked: Vec<_> = attempts.iter().map(key).collect();
-        // Those that nobody asks about any more are written down.
-        children
-            .retain(|key, child| asked.contains(key) || !matches!(child.try_wait(), Ok(Some(_))));
+        children.retain(|key, started| asked.contains(key) || !started.is_told);
         let mut at_jobs = None;
         let mut state = |attempt: &Attempt| match children.get_mut(&key(attempt)) {
-            Some(child) => of_child(child),
+            Some(started) => started.state(),
             None if attempt.process.is_some() => of_stranger(attempt),
             None if has_other_parent(attempt) => JobState::Running,
             None => match at_jobs
@@ -161,7 +169,7 @@ impl QueueManager for LocalQueue {
         let children = self.children();
         for attempt in attempts {
             let pid = match children.get(&key(attempt)) {
-                Some(child) => Some(child.id()),
+                Some(started) => Some(started.child.id()),
                 None => attempt
                     .process
                     .as_ref()
@@ -185,11 +193,16 @@ fn ticket(pid: u32) -> Ticket {
     }
 }
 
-fn of_child(child: &mut Child) -> JobState {
-    match child.try_wait() {
-        Ok(None) => JobState::Running,
-        Ok(Some(status)) => JobState::Ended(account(ending(status))),
-        Err(_) => JobState::Gone,
+impl Started {
+    fn state(&mut self) -> JobState {
+        match self.child.try_wait() {
+            Ok(None) => JobState::Running,
+            Ok(Some(status)) => {
+                self.is_told = true;
+                JobState::Ended(account(ending(status)))
+            }
+            Err(_) => JobState::Gone,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod foreground;
 mod local;
 mod process;
 mod recorder;
+mod slurm;
 mod surroundings;
 
 pub use foreground::run_in_foreground;
@@ -13,6 +14,7 @@ pub(crate) use local::open_log;
 pub use local::{LocalQueue, LocalSettings};
 pub use process::Process;
 pub use recorder::Recorder;
+pub use slurm::{Netgroup, SlurmQueue, SlurmSettings, task_command};
 pub use surroundings::{Clusters, Surroundings};
 
 use std::time::Duration;
@@ -51,6 +53,8 @@ pub enum JobState {
     Ended(Account),
     /// The queue does not know it (any more).
     Gone,
+    /// Nothing is known just now: whoever knows does not answer.
+    Silent,
     /// In the queue's own word, which we don't know.
     Other(String),
 }
@@ -92,7 +96,7 @@ pub struct Ended {
     pub account: Account,
 }
 
-/// What a job may use.
+/// What a job may use; empty: what is usual at the site.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources {
     /// How long it may take, in Slurm's words.
@@ -159,6 +163,11 @@ pub trait QueueManager: Send + Sync {
 
     /// How many jobs can be given to it at once, as one array.
     fn array_size(&self) -> usize;
+
+    /// How many tasks of an array run at once, where the database does not say.
+    fn concurrent(&self) -> usize {
+        15
+    }
 
     /// Where jobs of this kind are put.
     fn cluster(&self, request: &Request) -> Option<String>;

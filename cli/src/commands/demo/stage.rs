@@ -102,7 +102,8 @@ impl Stage {
             "# The demo's own configuration; deploy/runledger.toml explains every setting.\n\
              [notifications]\nbrokers = [{broker:?}]\ntopics = [{TOPIC:?}]\nstart_from = \"earliest\"\n\n\
              [notifications.events]\nmigration_complete = \"raw\"\nrun_corrections_complete = \"proc\"\n\n\
-             [updates]\nbroker = {broker:?}\n\n[data]\nroot = {:?}\n\n[context]\npython = {:?}\n",
+             [updates]\nbroker = {broker:?}\n\n[data]\nroot = {:?}\n\n[context]\npython = {:?}\n\n\
+             [jobs]\nqueue = \"local\"\n",
             self.data().display().to_string(),
             self.python.display().to_string(),
         );

@@ -1,0 +1,196 @@
+//! What `sacct` knows of jobs that have left the queue: how they ended, and what memory they took.
+
+use std::collections::HashMap;
+
+use crate::ledger::Ending;
+
+/// What we ask for.
+pub(super) const FORMAT: &str = "JobID,State,ExitCode,MaxRSS,Submit,JobName";
+/// The clocks of two machines may differ by so much (seconds).
+const CLOCKS: f64 = 120.0;
+
+/// A job, or a task of an array, in the books.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Record {
+    /// In Slurm's word: `CANCELLED by 1000`.
+    pub(super) state: String,
+    /// How its process ended.
+    pub(super) ending: Ending,
+    /// The most that one of its steps took, in bytes.
+    pub(super) peak_memory: Option<u64>,
+    submitted_at: f64,
+    name: String,
+}
+
+/// The books by the names that `squeue` uses. A number may stand for several jobs: it is used again when Slurm has
+/// lost its state.
+#[derive(Debug, Default)]
+pub(super) struct Records(HashMap<String, Vec<Record>>);
+
+impl Records {
+    /// Reads an answer of `sacct --parsable2 --noheader --duplicates`, in which a job's steps follow it.
+    pub(super) fn read(output: &str) -> Self {
+        let mut records = Self::default();
+        for line in output.lines() {
+            records.add(line);
+        }
+        records
+    }
+
+    fn add(&mut self, line: &str) -> Option<()> {
+        let mut fields = line.splitn(6, '|');
+        let mut next = || fields.next();
+        let (id, state, exit, memory, submit, name) =
+            (next()?, next()?, next()?, next()?, next()?, next()?);
+        let memory = bytes(memory);
+        if let Some((job, _step)) = id.split_once('.') {
+            let last = self.0.get_mut(job)?.last_mut()?;
+            last.peak_memory = last.peak_memory.max(memory);
+            return None;
+        }
+        let record = Record {
+            state: state.to_owned(),
+            ending: ending(exit),
+            peak_memory: memory,
+            submitted_at: submit.parse().ok()?,
+            name: name.to_owned(),
+        };
+        for id in expanded(id) {
+            self.0.entry(id).or_default().push(record.clone());
+        }
+        None
+    }
+
+    /// The last that is known of the job of this number and name that was submitted then (seconds since 1970).
+    pub(super) fn find(&self, id: &str, name: &str, submitted_at: f64) -> Option<&Record> {
+        let of_id = self.0.get(id)?;
+        of_id
+            .iter()
+            .rfind(|record| record.name == name && record.submitted_at + CLOCKS >= submitted_at)
+    }
+}
+
+impl Record {
+    /// Whether the books are closed: until then the queue knows better.
+    pub(super) fn is_closed(&self) -> bool {
+        ![
+            "PENDING",
+            "RUNNING",
+            "REQUEUED",
+            "SUSPENDED",
+            "RESIZING",
+            "COMPLETING",
+        ]
+        .contains(&self.state.as_str())
+    }
+}
+
+/// Tasks that never began stand in one line: `2_[3,5-9%2]`.
+fn expanded(id: &str) -> Vec<String> {
+    let Some((array, tasks)) = id.split_once("_[") else {
+        return vec![id.to_owned()];
+    };
+    let tasks = tasks.trim_end_matches(']');
+    let (tasks, _width) = tasks.split_once('%').unwrap_or((tasks, ""));
+    let range = |part: &str| -> Option<std::ops::RangeInclusive<u32>> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    let tasks = tasks.split(',').filter_map(range).flatten();
+    tasks.map(|task| format!("{array}_{task}")).collect()
+}
+
+/// `exit code:signal`.
+fn ending(text: &str) -> Ending {
+    let (code, signal) = text.split_once(':').unwrap_or((text, "0"));
+    match (code.parse(), signal.parse()) {
+        (_, Ok(signal)) if signal > 0 => Ending::Signal(signal),
+        (Ok(code), _) => Ending::Exit(code),
+        _ => Ending::Unseen,
+    }
+}
+
+/// `1234K`, `1.50G`, `0`: each unit is 1024 times the one before.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let power = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 1,
+        "M" => 2,
+        "G" => 3,
+        "T" => 4,
+        _ => return None,
+    };
+    let number: f64 = digits.parse().ok()?;
+    // Far below 2^53.
+    Some((number * 1024_f64.powi(power)) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Slurm 22.05 printed it; the memory is of another site.
+    const CAPTURED: &str = "\
+2_0|COMPLETED|0:0||1795260438|p1234-damnit
+2_0.batch|COMPLETED|0:0|1536K|1795260438|batch
+2_0.extern|COMPLETED|0:0|1.5M|1795260438|extern
+2_1|FAILED|1:0||1795260438|p1234-damnit
+2_1.batch|FAILED|1:0||1795260438|batch
+11|FAILED|0:9||1795260443|r7-p1234-damnit
+11.batch|CANCELLED|0:9|||batch
+12|CANCELLED by 0|0:0||1795260444|r8-p1234-damnit
+12|RUNNING|0:0||1795269999|r9-p1234-damnit
+2_[3,5-9%2]|CANCELLED by 0|0:0||1795260438|p1234-damnit
+";
+
+    #[test]
+    fn a_job_has_its_end_and_the_memory_of_its_largest_step() {
+        let records = Records::read(CAPTURED);
+        let first = records
+            .find("2_0", "p1234-damnit", 1_795_260_438.2)
+            .unwrap();
+        assert_eq!(first.ending, Ending::Exit(0));
+        assert_eq!(first.peak_memory, Some(1536 << 10));
+        let failed = records
+            .find("2_1", "p1234-damnit", 1_795_260_438.0)
+            .unwrap();
+        assert_eq!((failed.ending, failed.peak_memory), (Ending::Exit(1), None));
+        let killed = records
+            .find("11", "r7-p1234-damnit", 1_795_260_443.0)
+            .unwrap();
+        assert_eq!(killed.ending, Ending::Signal(9));
+    }
+
+    #[test]
+    fn tasks_that_never_began_are_told_apart() {
+        let records = Records::read(CAPTURED);
+        let cancelled: Vec<u32> = (3..12)
+            .filter(|task| {
+                records
+                    .find(&format!("2_{task}"), "p1234-damnit", 0.0)
+                    .is_some()
+            })
+            .collect();
+        assert_eq!(cancelled, [3, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_number_that_was_used_again_is_another_job() {
+        let records = Records::read(CAPTURED);
+        let find = |name, submitted_at| records.find("12", name, submitted_at);
+        assert!(
+            find("r8-p1234-damnit", 1_795_260_444.0)
+                .unwrap()
+                .is_closed()
+        );
+        assert!(
+            !find("r9-p1234-damnit", 1_795_269_999.0)
+                .unwrap()
+                .is_closed()
+        );
+        assert_eq!(find("r7-p1234-damnit", 1_795_260_444.0), None);
+        // That name and number, long before.
+        assert_eq!(find("r8-p1234-damnit", 1_795_269_999.0), None);
+    }
+}

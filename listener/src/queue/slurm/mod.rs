@@ -1,0 +1,401 @@
+//! Jobs in Slurm, by its own commands.
+//!
+//! Submitted as DAMNIT does; asked about all together, once per cluster. A number alone does not name a job (it is
+//! used again when Slurm has lost its state): our token, its comment, does.
+
+mod accounts;
+mod answer;
+mod command;
+mod line;
+mod netgroup;
+mod options;
+mod settings;
+mod task;
+mod words;
+
+pub use settings::{Netgroup, SlurmSettings};
+pub use task::task_command;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use accounts::Records;
+use line::Row;
+
+use super::{
+    Batch, JobState, NOT_INHERITED, Pace, QueueManager, Refusal, Ticket, open_log, user_name,
+};
+use crate::job::Request;
+use crate::ledger::{self, Attempt};
+use crate::{Error, Result};
+
+/// So many numbers fit on a command line with room to spare.
+const AT_ONCE: usize = 2000;
+
+/// After so many seconds the accounts know how a job ended, or never will.
+const BOOKED: f64 = 60.0;
+
+/// A site's Slurm.
+pub struct SlurmQueue {
+    settings: SlurmSettings,
+    /// The `runledger` binary, on the nodes.
+    program: PathBuf,
+    /// The configuration that the jobs read.
+    config: Option<PathBuf>,
+}
+
+impl SlurmQueue {
+    /// Jobs run `program` with this configuration.
+    pub fn new(settings: SlurmSettings, program: PathBuf, config: Option<PathBuf>) -> Self {
+        Self {
+            settings,
+            program,
+            config,
+        }
+    }
+
+    fn ask(&self, command: Command) -> Result<String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let answer = command::ask(command, self.settings.patience);
+        let answer = answer.map_err(|silence| Error::Queue(silence.to_string()))?;
+        match answer.is_success() {
+            true => Ok(answer.output),
+            false => Err(Error::Queue(format!("{program}: {}", answer.why()))),
+        }
+    }
+
+    /// A command about one cluster's jobs.
+    fn about(&self, program: &Path, cluster: Option<&str>) -> Command {
+        let mut command = command::slurm(program);
+        if let Some(cluster) = cluster.filter(|_| self.settings.names_clusters()) {
+            command.arg("--clusters").arg(cluster);
+        }
+        command
+    }
+
+    /// What the queue has of some arrays and lone jobs, also of those that left it a moment ago.
+    fn queue(&self, cluster: Option<&str>, numbers: &BTreeSet<&str>) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        let numbers: Vec<&str> = numbers.iter().copied().collect();
+        for some in numbers.chunks(AT_ONCE) {
+            let mut squeue = self.about(&self.settings.squeue, cluster);
+            squeue.args([
+                "--array",
+                "--noheader",
+                "--states=all",
+                "--format",
+                line::FORMAT,
+            ]);
+            squeue.arg(format!("--jobs={}", at_least_two(some)));
+            rows.extend(line::rows(&self.ask(squeue)?));
+        }
+        Ok(rows)
+    }
+
+    /// What the books have of them, from before the first was submitted: by themselves they begin at midnight.
+    fn accounts(&self, cluster: Option<&str>, attempts: &[&Attempt]) -> Result<Records> {
+        let numbers: BTreeSet<&str> = attempts.iter().map(|attempt| number(attempt)).collect();
+        let numbers: Vec<&str> = numbers.into_iter().collect();
+        let first = attempts
+            .iter()
+            .map(|attempt| attempt.submitted_at)
+            .fold(f64::INFINITY, f64::min);
+        let since = Duration::from_secs_f64((ledger::now() - first).clamp(0.0, 1e9) + 3600.0);
+        let mut output = String::new();
+        for some in numbers.chunks(AT_ONCE) {
+            let mut sacct = self.about(&self.settings.sacct, cluster);
+            sacct.args(["--parsable2", "--noheader", "--duplicates"]);
+            sacct.args(["--format", accounts::FORMAT]);
+            sacct.arg(format!("--starttime=now-{}seconds", since.as_secs()));
+            sacct.arg(format!("--jobs={}", some.join(",")));
+            output += &self.ask(sacct)?;
+        }
+        Ok(Records::read(&output))
+    }
+
+    /// The states of one cluster's attempts.
+    fn states_of(&self, cluster: Option<&str>, attempts: &[&Attempt]) -> Result<Vec<JobState>> {
+        let numbers = attempts.iter().map(|attempt| number(attempt)).collect();
+        let rows = self.queue(cluster, &numbers)?;
+        let rows: HashMap<&str, &Row> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+        let row_of = |attempt: &Attempt| {
+            let row = rows.get(attempt.queue_id.as_deref()?)?;
+            is_of(row, attempt).then_some(*row)
+        };
+        let rows: Vec<Option<&Row>> = attempts.iter().map(|attempt| row_of(attempt)).collect();
+        let pairs = attempts.iter().zip(&rows);
+        let left: Vec<&Attempt> = pairs
+            .filter(|(_, row)| row.is_none_or(|row| row.has_ended()))
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        let books = match left.is_empty() || !self.settings.accounting {
+            true => Ok(Records::default()),
+            false => self.accounts(cluster, &left),
+        };
+        let state = |(attempt, row): (&&Attempt, Option<&Row>)| match (row, &books) {
+            (Some(row), _) if !row.has_ended() => row.state(),
+            // How it ended is not in the queue.
+            (_, Err(_)) => JobState::Silent,
+            (row, Ok(books)) => match (self.in_books(books, attempt), row) {
+                (Some(state), _) => state,
+                (None, Some(row)) if self.settings.accounting && is_fresh(row) => JobState::Silent,
+                (None, Some(row)) => row.state(),
+                (None, None) => JobState::Gone,
+            },
+        };
+        Ok(attempts.iter().zip(rows).map(state).collect())
+    }
+
+    fn in_books(&self, books: &Records, attempt: &Attempt) -> Option<JobState> {
+        let name = job_name(attempt)?;
+        let record = books.find(attempt.queue_id.as_deref()?, &name, attempt.submitted_at)?;
+        record
+            .is_closed()
+            .then(|| words::state(&record.state, "", record.ending, record.peak_memory))
+    }
+}
+
+impl QueueManager for SlurmQueue {
+    fn name(&self) -> &'static str {
+        "slurm"
+    }
+
+    fn can_submit(&self) -> bool {
+        is_program(&self.settings.sbatch)
+    }
+
+    fn limit(&self) -> Option<usize> {
+        None
+    }
+
+    fn array_size(&self) -> usize {
+        self.settings.array_size
+    }
+
+    fn concurrent(&self) -> usize {
+        self.settings.concurrent_jobs.max(1)
+    }
+
+    fn cluster(&self, request: &Request) -> Option<String> {
+        let cluster = match request.cluster {
+            true => &self.settings.node_cluster,
+            false => &self.settings.shared_cluster,
+        };
+        Some(cluster.clone()).filter(|cluster| !cluster.is_empty())
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            every: self.settings.every,
+            gone_after: self.settings.gone_after,
+        }
+    }
+
+    fn submit(&self, batch: &Batch) -> std::result::Result<Vec<Ticket>, Refusal> {
+        if !self.can_submit() {
+            let sbatch = self.settings.sbatch.display();
+            return Err(Refusal::Unavailable(format!(
+                "there is no {sbatch} on this machine; `[jobs] queue = \"local\"` in the configuration, or \
+                 `runledger listener config allow-local-processing 1`, lets jobs run here"
+            )));
+        }
+        let (first, _) = &batch.jobs[0];
+        if batch.handover.width.is_none() {
+            // Slurm would make it for its owner alone, and follow links.
+            open_log(first).map_err(|why| Refusal::NotNow(why.to_string()))?;
+        }
+        let partition = match first.request.cluster {
+            true => netgroup::partition(&self.settings),
+            false => None,
+        };
+        let mut sbatch = command::slurm(&self.settings.sbatch);
+        sbatch
+            .args(options::options(
+                batch,
+                &self.settings,
+                partition.as_deref(),
+                &self.program,
+            ))
+            .current_dir(&first.database_dir);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SLURM_ARRAY_") {
+                sbatch.env_remove(name);
+            }
+        }
+        for name in NOT_INHERITED {
+            sbatch.env_remove(name);
+        }
+        if let Some(config) = &self.config {
+            sbatch.env("RUNLEDGER_CONFIG", config);
+        }
+        let (id, cluster) = answer::submitted(command::ask(sbatch, self.settings.patience))?;
+        let asked = batch.handover.cluster.clone();
+        let cluster = cluster
+            .or(asked)
+            .unwrap_or_else(|| self.settings.other_cluster.clone());
+        Ok(tickets(batch, &id, &cluster))
+    }
+
+    fn find(&self, attempts: &[Attempt]) -> Result<Vec<Option<Ticket>>> {
+        let mut found = vec![None; attempts.len()];
+        for (cluster, places) in by_cluster(attempts) {
+            let mut squeue = self.about(&self.settings.squeue, cluster);
+            squeue.args([
+                "--array",
+                "--noheader",
+                "--states=all",
+                "--format",
+                line::FORMAT,
+            ]);
+            squeue.arg(format!("--user={}", user_name()));
+            let rows = line::rows(&self.ask(squeue)?);
+            for place in places {
+                let attempt = &attempts[place];
+                let row = rows
+                    .iter()
+                    .find(|row| row.token == attempt.token && task(&row.id) == attempt.task);
+                found[place] = row.map(|row| Ticket {
+                    id: row.id.clone(),
+                    cluster: attempt.cluster.clone(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+        let mut states = vec![JobState::Silent; attempts.len()];
+        let clusters = by_cluster(attempts);
+        // A cluster that does not answer keeps nobody from hearing about the others.
+        let said = std::thread::scope(|scope| {
+            let ask = |(cluster, places): (Option<&str>, Vec<usize>)| {
+                let some: Vec<&Attempt> = places.iter().map(|place| &attempts[*place]).collect();
+                let cluster = cluster.map(str::to_owned);
+                scope.spawn(move || (places, self.states_of(cluster.as_deref(), &some)))
+            };
+            let asked: Vec<_> = clusters.into_iter().map(ask).collect();
+            asked
+                .into_iter()
+                .filter_map(|thread| thread.join().ok())
+                .collect::<Vec<_>>()
+        });
+        let mut trouble = None;
+        let mut answers = 0;
+        for (places, said) in said {
+            match said {
+                Ok(said) => {
+                    answers += 1;
+                    places
+                        .into_iter()
+                        .zip(said)
+                        .for_each(|(place, state)| states[place] = state);
+                }
+                Err(why) => trouble = Some(why),
+            }
+        }
+        match trouble {
+            Some(why) if answers == 0 => Err(why),
+            _ => Ok(states),
+        }
+    }
+
+    fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+        for (cluster, places) in by_cluster(attempts) {
+            let some: Vec<&Attempt> = places.iter().map(|place| &attempts[*place]).collect();
+            let numbers = some.iter().map(|attempt| number(attempt)).collect();
+            let rows = self.queue(cluster, &numbers)?;
+            let is_ours = |row: &&Row| {
+                let ours = |attempt: &&Attempt| {
+                    attempt.queue_id.as_deref() == Some(&row.id) && is_of(row, attempt)
+                };
+                some.iter().any(ours)
+            };
+            let ids: Vec<&str> = rows
+                .iter()
+                .filter(is_ours)
+                .map(|row| row.id.as_str())
+                .collect();
+            for ids in ids.chunks(AT_ONCE) {
+                let mut scancel = self.about(&self.settings.scancel, cluster);
+                scancel.args(ids);
+                self.ask(scancel)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tickets(batch: &Batch, id: &str, cluster: &str) -> Vec<Ticket> {
+    let name = |task: usize| match batch.handover.width {
+        Some(_) => format!("{id}_{task}"),
+        None => id.to_owned(),
+    };
+    let ticket = |task| Ticket {
+        id: name(task),
+        cluster: Some(cluster.to_owned()),
+    };
+    (0..batch.jobs.len()).map(ticket).collect()
+}
+
+/// The places of the attempts of each cluster.
+fn by_cluster(attempts: &[Attempt]) -> BTreeMap<Option<&str>, Vec<usize>> {
+    let mut clusters: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (place, attempt) in attempts.iter().enumerate() {
+        clusters
+            .entry(attempt.cluster.as_deref())
+            .or_default()
+            .push(place);
+    }
+    clusters
+}
+
+/// The number of a lone job, or of a task's array.
+fn number(attempt: &Attempt) -> &str {
+    let id = attempt.queue_id.as_deref().unwrap_or("0");
+    id.split_once('_').map_or(id, |(array, _)| array)
+}
+
+fn task(id: &str) -> Option<u32> {
+    id.split_once('_')?.1.parse().ok()
+}
+
+/// About one number that is unknown `squeue` complains, about two it says nothing.
+fn at_least_two(numbers: &[&str]) -> String {
+    match numbers {
+        [one] => format!("{one},{}", if *one == "1" { "2" } else { "1" }),
+        many => many.join(","),
+    }
+}
+
+/// Whether a row is about this attempt: an `extract` that somebody submitted by hand has no token.
+fn is_of(row: &Row, attempt: &Attempt) -> bool {
+    let is_by_hand = attempt.process.is_some() && attempt.submitter == attempt.process;
+    is_by_hand || row.token == attempt.token
+}
+
+/// Whether the books may not know yet how it ended.
+fn is_fresh(row: &Row) -> bool {
+    let now = ledger::now();
+    row.ended_at.is_some_and(|ended_at| now < ended_at + BOOKED)
+}
+
+/// Its name in Slurm; the log is named after the run.
+fn job_name(attempt: &Attempt) -> Option<String> {
+    let log = attempt.log.as_ref()?;
+    let stem = log.file_stem()?.to_str()?;
+    let (_, proposal) = stem.rsplit_once('-')?;
+    match attempt.task {
+        Some(_) => Some(format!("{proposal}-damnit")),
+        None => Some(format!("{stem}-damnit")),
+    }
+}
+
+fn is_program(name: &Path) -> bool {
+    if name.components().count() > 1 {
+        return name.is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(name).is_file())
+}

@@ -1,0 +1,284 @@
+//! Jobs in a real Slurm: submitted alone and as arrays, watched, settled, and called off.
+
+use std::process::Command;
+
+use runledger_context::run::{RunData, RunId};
+use runledger_listener::job::{Job, Request};
+use runledger_listener::kafka::{Consumer, ConsumerSettings, Properties, Start};
+use runledger_listener::ledger::{Attempt, Entry, Ledger, State};
+use runledger_tests::{Finished, Service, Site, Slurm, eventually};
+use std::time::{Duration, Instant};
+
+const CONTEXT: &str = r#"
+import os, time
+from damnit_ctx import Variable
+
+@Variable(title="Energy")
+def energy(run, n: "meta#run_number"):
+    print("evaluating", n)
+    return 1.5 * n
+
+@Variable()
+def trouble(run, x: "var#energy"):
+    if os.path.exists("wait"):
+        open("waits", "w").close()
+        while os.path.exists("wait"):
+            time.sleep(0.05)
+    if os.path.exists("die"):
+        os.kill(os.getppid(), 9)
+        time.sleep(60)
+    return 2
+
+@Variable(cluster=True)
+def heavy(run, x: "var#energy"):
+    return x + 1
+"#;
+
+/// A site whose jobs go to Slurm.
+struct OnSlurm {
+    site: Site,
+    slurm: &'static Slurm,
+}
+
+impl OnSlurm {
+    fn new(site: Site) -> Option<Self> {
+        let slurm = Slurm::shared()?;
+        site.init(CONTEXT);
+        site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
+        site.configure("queue = \"local\"", "queue = \"slurm\"");
+        let settings =
+            std::fs::read_to_string(site.path("runledger.toml")).expect("the configuration");
+        site.write(
+            "runledger.toml",
+            &format!("{settings}[slurm]\nevery = \"500ms\"\n"),
+        );
+        let opener = "def open_run(proposal, run, data):\n    return {}\n";
+        std::fs::write(site.db().join("facility.py"), opener).expect("the opener");
+        let on_slurm = Self { site, slurm };
+        let db = on_slurm.site.db();
+        let mut add = on_slurm
+            .site
+            .command(&on_slurm.site.listener(), &["listener", "add", "1234"]);
+        Finished::of(add.arg(db)).succeeded();
+        Some(on_slurm)
+    }
+
+    fn listener(&self) -> Service {
+        let mut command = self.site.command(&self.site.listener(), &["listen", "."]);
+        command.envs(self.slurm.environment());
+        Service::start(&mut command, &self.site.path("listen.log"))
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::open(&self.site.db()).expect("the ledger")
+    }
+
+    fn plan(&self, runs: std::ops::RangeInclusive<u32>) {
+        let mut ledger = self.ledger();
+        for run in runs {
+            let request = Request::default();
+            let job = Job::new(RunId::new(1234, run), RunData::Raw, self.site.db(), request);
+            ledger.plan(None, &job).expect("a new job");
+        }
+    }
+
+    fn jobs(&self) -> Vec<Entry> {
+        self.ledger().jobs().expect("the jobs")
+    }
+
+    /// The ordinary jobs, which are submitted from outside.
+    fn ordinary(&self) -> Vec<Entry> {
+        let all = self.jobs().into_iter();
+        all.filter(|entry| !entry.job.request.cluster).collect()
+    }
+
+    fn attempts(&self) -> Vec<Attempt> {
+        let ledger = self.ledger();
+        let of = |entry: &Entry| {
+            ledger
+                .attempts(&entry.job.processing_id)
+                .expect("the attempts")
+        };
+        self.ordinary().iter().flat_map(of).collect()
+    }
+
+    fn explain(&self, listener: &Service) -> String {
+        format!(
+            "{:#?}\n{:#?}\n{}\n{}",
+            self.jobs(),
+            self.attempts(),
+            listener.said(),
+            self.site.run_log(7)
+        )
+    }
+
+    fn until(&self, what: &str, listener: &Service, is_true: impl Fn() -> bool) {
+        eventually(what, || self.explain(listener), is_true);
+    }
+
+    fn until_all_are(&self, state: State, listener: &Service) {
+        self.until(state.as_str(), listener, || {
+            self.jobs().iter().all(|entry| entry.state == state)
+        });
+    }
+
+    fn touch(&self, name: &str) {
+        std::fs::write(self.site.db().join(name), "").expect("a file in the database's folder");
+    }
+
+    fn remove(&self, name: &str) {
+        std::fs::remove_file(self.site.db().join(name)).expect("a file in the database's folder");
+    }
+}
+
+#[test]
+fn a_lone_notification_becomes_a_job_on_shared_nodes_whose_clients_know_its_name() {
+    let Some(on) = OnSlurm::new(Site::with_broker()) else {
+        return;
+    };
+    let listener = on.listener();
+    let combiner = on.site.service(&["combiner", "run"]);
+    on.site.announce("migration_complete", 7);
+    let energy = "SELECT value FROM run_variables WHERE name='energy' AND run=7";
+    on.until("its value in the table", &listener, || {
+        on.site.number(energy) == Some(10.5)
+    });
+    on.until("it is settled", &listener, || {
+        on.attempts()[0].exit_code == Some(0)
+    });
+    let attempt = &on.attempts()[0];
+    assert_eq!(
+        (attempt.queue.as_str(), attempt.cluster.as_deref()),
+        ("slurm", Some("solaris"))
+    );
+    let id = attempt.queue_id.clone().expect("its name in Slurm");
+    let states = told(&on.site, &attempt.processing_id);
+    assert_eq!(
+        states[0],
+        ("PENDING".to_owned(), "solaris".to_owned(), id.clone())
+    );
+    assert_eq!(
+        states[1],
+        ("RUNNING".to_owned(), "solaris".to_owned(), id.clone())
+    );
+    assert!(
+        on.site
+            .run_log(7)
+            .contains(&format!("job id: {id}, cluster: solaris"))
+    );
+    drop(combiner);
+}
+
+/// The states of a job that its clients heard of: status, cluster, id.
+fn told(site: &Site, processing_id: &str) -> Vec<(String, String, String)> {
+    let db_id = site
+        .text("SELECT value FROM metameta WHERE key='db_id'")
+        .expect("the database's id");
+    let consumer = Consumer::new(ConsumerSettings {
+        brokers: site.broker_address.clone(),
+        topics: vec![format!("test.damnit.db-{db_id}")],
+        group_id: "looks".into(),
+        start: Start::Earliest,
+        properties: Properties::new(),
+    })
+    .expect("a consumer");
+    let mut states = Vec::new();
+    let until = Instant::now() + Duration::from_secs(60);
+    while states.len() < 2 {
+        assert!(Instant::now() < until, "{states:?}");
+        for message in consumer
+            .poll(Duration::from_millis(200), 100)
+            .expect("messages")
+        {
+            let told: serde_json::Value = serde_json::from_slice(&message.payload).expect("JSON");
+            let data = &told["data"];
+            let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
+            if told["msg_kind"] == "processing_state_set" && data["processing_id"] == processing_id
+            {
+                states.push((text("status"), text("slurm_cluster"), text("slurm_job_id")));
+            }
+        }
+    }
+    states
+}
+
+#[test]
+fn many_jobs_go_as_one_array_whose_tasks_write_their_runs_logs() {
+    let Some(on) = OnSlurm::new(Site::quiet()) else {
+        return;
+    };
+    on.plan(1..=12);
+    let listener = on.listener();
+    on.until("all have ended", &listener, || {
+        on.ordinary()
+            .iter()
+            .all(|entry| entry.state == State::Finished)
+    });
+    let attempts = on.attempts();
+    let arrays: std::collections::BTreeSet<_> = attempts
+        .iter()
+        .filter_map(|attempt| {
+            attempt
+                .queue_id
+                .as_ref()?
+                .split_once('_')
+                .map(|(array, _)| array.to_owned())
+        })
+        .collect();
+    assert_eq!((attempts.len(), arrays.len()), (12, 1), "{attempts:#?}");
+    for run in 1..=12 {
+        let log = on.site.run_log(run);
+        assert!(log.contains(&format!("evaluating {run}\n")), "{run}: {log}");
+    }
+    on.until("their exit codes are known", &listener, || {
+        on.attempts()
+            .iter()
+            .all(|attempt| attempt.exit_code == Some(0))
+    });
+}
+
+#[test]
+fn a_job_that_dies_has_failed_and_is_not_tried_again() {
+    let Some(on) = OnSlurm::new(Site::quiet()) else {
+        return;
+    };
+    on.touch("die");
+    on.plan(7..=7);
+    let listener = on.listener();
+    on.until_all_are(State::Failed, &listener);
+    let entry = &on.jobs()[0];
+    assert!(
+        entry
+            .message
+            .as_ref()
+            .is_some_and(|why| why.contains("SIGKILL")),
+        "{entry:#?}"
+    );
+    assert!(on.site.run_log(7).contains("SIGKILL"));
+    on.until("it is settled", &listener, || {
+        on.attempts()[0].signal == Some(9)
+    });
+    assert_eq!(on.attempts().len(), 1);
+}
+
+#[test]
+fn a_job_that_somebody_cancels_in_slurm_is_cancelled() {
+    let Some(on) = OnSlurm::new(Site::quiet()) else {
+        return;
+    };
+    on.touch("wait");
+    on.plan(7..=7);
+    let listener = on.listener();
+    on.until("it runs", &listener, || on.site.db().join("waits").exists());
+    let attempt = &on.attempts()[0];
+    let id = attempt.queue_id.clone().expect("its name in Slurm");
+    let mut scancel: Command = on.slurm.command("scancel", &["--clusters", "solaris", &id]);
+    Finished::of(&mut scancel).succeeded();
+    on.until("its end is known", &listener, || {
+        on.jobs()[0].state.is_final()
+    });
+    on.remove("wait");
+    on.until("it is settled", &listener, || {
+        on.ledger().open_attempts().expect("attempts").is_empty()
+    });
+}
