@@ -79,6 +79,14 @@ pub enum Error {
         /// In the words of the operating system.
         reason: String,
     },
+    /// The address at which a monitor is to ask cannot be had.
+    #[error("the monitor's address {address}: {reason}")]
+    Monitor {
+        /// The address.
+        address: String,
+        /// In the words of the operating system.
+        reason: String,
+    },
     /// A queue does not take a job, or does not answer.
     #[error("the queue: {0}")]
     Queue(String),

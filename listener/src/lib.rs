@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod listen;
 pub mod listener_db;
 pub mod message;
+pub mod monitor;
 pub mod notification;
 pub mod plan;
 pub mod proposals;

@@ -20,6 +20,7 @@ use crate::keeper::Keeper;
 use crate::ledger::{Ledger, Planned, State};
 use crate::listener_db::{Fate, Letter, ListenerDb, Sorted};
 use crate::message::Message;
+use crate::monitor::Numbers;
 use crate::notification;
 use crate::proposals::Proposals;
 use crate::resting::Resting;
@@ -41,6 +42,8 @@ const ROUND: Duration = Duration::from_millis(500);
 /// How long a database may be held by another program before its notification waits for its next turn: the other
 /// proposals go on.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How often the numbers are brought up to date.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// How long everything waits while the listener's own database cannot be written.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the last submissions, and the last messages, may take when the listener stops.
@@ -70,6 +73,9 @@ pub struct Listener {
     heard: Vec<Message>,
     /// Folders that failed just now.
     resting: Resting,
+    numbers: Numbers,
+    /// When the numbers were last brought up to date.
+    measured: Option<Instant>,
     /// Databases that no other listener is to hand runs on from.
     watch_locks: WatchLocks,
 }
@@ -89,12 +95,14 @@ impl Listener {
         let watch_locks = WatchLocks::of(&settings.dir);
         Ok(Self {
             proposals: Proposals::new(settings.data.clone()),
+            numbers: Numbers::with(dispatch.numbers()),
             settings,
             db,
             dispatch,
             heard: Vec::new(),
             resting: Resting::default(),
             watch_locks,
+            measured: None,
         })
     }
 
@@ -111,6 +119,7 @@ impl Listener {
                 self.renew(settings, &mut consumer);
             }
             self.round(&consumer)?;
+            self.measure(&consumer);
         }
         self.close(consumer);
         Ok(())
@@ -125,6 +134,29 @@ impl Listener {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// For a monitor.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    fn measure(&mut self, consumer: &Consumer) {
+        if self
+            .measured
+            .is_some_and(|when| when.elapsed() < MEASURE_EVERY)
+        {
+            return;
+        }
+        self.measured = Some(Instant::now());
+        self.numbers.set_lag(&consumer.lag());
+        for (state, jobs) in self.dispatch.by_state() {
+            self.numbers.jobs().set(state.as_str(), jobs);
+        }
+        // Where it cannot be read, everything waits, and the log says so.
+        if let (Ok(waiting), Ok(dead)) = (self.db.waiting_since(), self.db.dead()) {
+            self.numbers.set_inbox(waiting.0, waiting.1, dead);
         }
     }
 
@@ -200,9 +232,12 @@ impl Listener {
             .filter_map(|message| Some((message, sort(message, events)?)))
             .collect();
         match sorted.is_empty() {
-            true => Ok(()),
-            false => self.db.keep(&sorted),
+            true => {}
+            false => self.db.keep(&sorted)?,
         }
+        let dead = |sorted: &&(_, Sorted)| matches!(sorted.1, Sorted::Dead(_));
+        (0..sorted.iter().filter(dead).count()).for_each(|_| self.numbers.event("dead"));
+        Ok(())
     }
 
     /// Hands in a notification without Kafka; it is handled like any other.
@@ -268,6 +303,7 @@ impl Listener {
         let Err(why) = self.start_if_answering(folder, orders, batch) else {
             return;
         };
+        self.numbers.retries(&why, orders.len());
         tell_of_delay(orders[0].job.run.proposal, &why, orders.len());
         let later = Fate::Later(why.with_causes());
         let is_watched = matches!(why, Error::Watched { .. });
@@ -304,6 +340,9 @@ impl Listener {
         db.ensure_runs(orders.iter().map(|order| (order.job.run, sent_at(order))))?;
         let mut ledger = Ledger::open_with_patience(folder, PATIENCE)?;
         let planned = ledger.plan_all(&batch::wishes(batch, orders))?;
+        for planned in &planned {
+            self.numbers.event(followed(planned));
+        }
         let all = orders.iter().map(|order| &order.job).zip(planned);
         let new: Vec<Job> = all
             .filter(|(job, planned)| is_new(job, planned))
@@ -325,6 +364,15 @@ fn sort(message: &Message, events: &BTreeMap<String, RunData>) -> Option<Sorted>
             warn!(topic, partition, offset, "kept as a dead letter: {why}");
             Some(Sorted::Dead(why.to_string()))
         }
+    }
+}
+
+/// In a word, for the numbers.
+fn followed(planned: &Planned) -> &'static str {
+    match planned {
+        Planned::New => "job",
+        Planned::SameSource { .. } => "known",
+        Planned::Coalesced { .. } => "coalesced",
     }
 }
 

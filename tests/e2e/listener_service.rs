@@ -1,5 +1,7 @@
 //! The listener as an operator has it: signals, a service manager, and a log that programs read.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -204,4 +206,71 @@ fn the_log_is_json_for_programs_with_proposal_and_run_of_each_event_as_fields() 
             "{log}"
         );
     }
+}
+
+/// Where the listener says that its numbers are.
+fn monitor_address(listener: &Service) -> String {
+    let before = "numbers for a monitor are at http://";
+    eventually(
+        "it tells its address",
+        || listener.said(),
+        || listener.said().contains(before),
+    );
+    let said = listener.said();
+    let at = said.split(before).nth(1).expect("what follows");
+    at.split('/').next().expect("an address").to_owned()
+}
+
+fn numbers(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the monitor's address");
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("a question");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn a_monitor_reads_what_waits_and_what_was_done_and_one_that_hangs_holds_nothing_up() {
+    let site = watching(Site::with_broker());
+    site.init_in("held", "77", CONTEXT);
+    watch(&site, "held", 77);
+    site.configure(
+        "[updates]\n",
+        "[monitor]\naddress = \"127.0.0.1:0\"\n[updates]\n",
+    );
+    let table = locked(site.path("held/runs.sqlite"));
+    let listener = site.service(&["listen", "."]);
+    let address = monitor_address(&listener);
+    let mut hanging = TcpStream::connect(&address).expect("the monitor's address");
+    hanging.write_all(b"GET /met").expect("half a question");
+    site.notify("nonsense");
+    site.notify(r#"{"event": "migration_complete", "proposal": 77, "run": 1}"#);
+    site.announce("migration_complete", 7);
+    eventually(
+        "the run is there",
+        || listener.said(),
+        || rows(&site) == Some(1.0),
+    );
+    for number in [
+        "runledger_consumer_lag{topic=\"test.runs\",partition=\"0\"} 0\n",
+        "runledger_events_total{followed=\"job\"} 1\n",
+        "runledger_retries_total{reason=\"locked\"} ",
+        "runledger_dead_letters 1\n",
+        "runledger_inbox 1\n",
+        "runledger_jobs{state=\"running\"} 0\n",
+    ] {
+        eventually(
+            number,
+            || numbers(&address),
+            || numbers(&address).contains(number),
+        );
+    }
+    drop(table);
+    eventually(
+        "nothing waits any more",
+        || numbers(&address),
+        || numbers(&address).contains("runledger_inbox 0\n"),
+    );
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
 use runledger_listener::listen::{ListenSettings, Listener};
+use runledger_listener::monitor;
 
 use super::service::Attendant;
 use super::{Site, stop};
@@ -38,6 +39,10 @@ pub(super) fn log(dir: &Path) -> Result<PathBuf> {
 pub(super) fn run(dir: &Path, by_hand: bool, site: &Site) -> Result {
     let _only = only_one(dir)?;
     let listener = Listener::open(settings(dir, site), site.dispatch()?)?;
+    let address = &site.config.monitor.address;
+    if !address.is_empty() {
+        monitor::serve(address, listener.numbers().clone())?;
+    }
     match by_hand {
         true => {
             let stop = stop::flag()?;

@@ -12,6 +12,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     data(config, &mut found);
     context(config, &mut found);
     jobs(config, &mut found);
+    monitor(config, &mut found);
     found
 }
 
@@ -118,6 +119,15 @@ fn jobs(config: &Config, found: &mut Vec<String>) {
     }
 }
 
+fn monitor(config: &Config, found: &mut Vec<String>) {
+    let address = &config.monitor.address;
+    if !address.is_empty() && address.parse::<std::net::SocketAddr>().is_err() {
+        found.push(format!(
+            "`monitor.address`: {address:?} is no address and port of this machine; write for example \"127.0.0.1:9100\""
+        ));
+    }
+}
+
 /// Where a program is: the path itself, or the first place on `PATH` that has it.
 fn program(name: &Path) -> Option<PathBuf> {
     if name.components().count() > 1 {
@@ -158,8 +168,9 @@ mod tests {
         config.context.opener = "opener".into();
         config.jobs.local_limit = 0;
         config.slurm.sbatch = "no-such-sbatch".into();
+        config.monitor.address = "9100".into();
         let found = problems(&config);
-        assert_eq!(found.len(), 8, "{found:#?}");
+        assert_eq!(found.len(), 9, "{found:#?}");
     }
 
     #[test]

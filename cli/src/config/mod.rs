@@ -43,6 +43,16 @@ pub(crate) struct Config {
     pub(crate) jobs: JobSettings,
     /// The site's Slurm.
     pub(crate) slurm: SlurmSettings,
+    /// Numbers for a monitor.
+    pub(crate) monitor: MonitorSettings,
+}
+
+/// Numbers for a monitor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MonitorSettings {
+    /// `host:port` at which Prometheus may ask; empty: nowhere.
+    pub(crate) address: String,
 }
 
 /// Where we publish updates and file submissions.
@@ -196,6 +206,7 @@ impl Config {
                 memory: None,
             },
             slurm: SlurmSettings::default(),
+            monitor: MonitorSettings::default(),
         }
     }
 

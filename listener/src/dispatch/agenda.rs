@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Report, Sighting};
 use crate::job::Job;
-use crate::ledger::Open;
+use crate::ledger::{Open, State};
 
 /// How often a database is looked at where nothing is known to happen: others may plan jobs in it, too.
 const LOOK: Duration = Duration::from_secs(30);
@@ -144,6 +144,21 @@ impl Agenda {
             .values()
             .map(|page| page.left.max(usize::from(is_due(page))))
             .sum()
+    }
+
+    /// How many jobs are in each state that is not the last one, as far as that is known.
+    pub(super) fn by_state(&self) -> BTreeMap<State, usize> {
+        let unfinished = State::ALL.into_iter().filter(|state| !state.is_final());
+        let mut found: BTreeMap<State, usize> = unfinished.map(|state| (state, 0)).collect();
+        for page in self.0.values() {
+            let open = page.open.iter().filter(|open| !open.state.is_final());
+            let states: Vec<State> = open.map(|open| open.state).collect();
+            *found.entry(State::Planned).or_default() += page.left.saturating_sub(states.len());
+            for state in states {
+                *found.entry(state).or_default() += 1;
+            }
+        }
+        found
     }
 
     /// Whether a turn is under way.

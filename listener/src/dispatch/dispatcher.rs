@@ -14,6 +14,7 @@ use crate::Result;
 use crate::job::Job;
 use crate::job_end::{self, Outcome};
 use crate::ledger::{self, Attempt, Ending, Ledger, Load, Open, Setback, State};
+use crate::monitor::Jobs;
 use crate::publisher::Publisher;
 use crate::queue::{Account, Ended, Fault, JobState, QueueManager, Ticket};
 use crate::updates::Update;
@@ -95,6 +96,7 @@ pub struct Dispatcher {
     /// None: closed.
     pub(super) publisher: Mutex<Option<Publisher>>,
     pub(super) loads: Mutex<Loads>,
+    pub(super) numbers: Jobs,
     /// Queues that do not answer: until when they are left alone, and how often that was so in a row.
     pub(super) resting: Mutex<BTreeMap<&'static str, (Instant, u32)>>,
 }
@@ -107,6 +109,7 @@ impl Dispatcher {
             settings,
             publisher: Mutex::new(Some(publisher)),
             loads: Mutex::default(),
+            numbers: Jobs::default(),
             resting: Mutex::default(),
         }
     }
@@ -213,6 +216,23 @@ impl Dispatcher {
         {
             let (run, data) = (ended.job.run, ended.job.data);
             info!(%run, %data, ?outcome, "job ended");
+            self.count_end(&ended.job, attempt)?;
+        }
+        Ok(())
+    }
+
+    /// For a monitor: how long it took, if that is its end.
+    fn count_end(&self, job: &Job, attempt: u32) -> Result<()> {
+        let ledger = Ledger::open_with_patience(&job.database_dir, PATIENCE)?;
+        let state = ledger.state(&job.processing_id)?;
+        let last = ledger.last_attempt(&job.processing_id)?;
+        if let (Some(state), Some(last)) = (state, last)
+            && state.is_final()
+            && last.number == attempt
+            && let (Some(began), Some(ended)) = (last.started_at, last.ended_at)
+        {
+            let took = Duration::from_secs_f64((ended - began).max(0.0));
+            self.numbers.ended(state.as_str(), took);
         }
         Ok(())
     }

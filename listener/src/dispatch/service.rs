@@ -12,7 +12,8 @@ use super::agenda::{Agenda, Work};
 use super::watch::Memory;
 use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
 use crate::job::Job;
-use crate::ledger::{self, Attempt};
+use crate::ledger::{self, Attempt, State};
+use crate::monitor::Jobs;
 use crate::publisher::Publisher;
 use crate::queue::QueueManager;
 use crate::updates::Update;
@@ -78,6 +79,16 @@ impl Dispatch {
     /// How many jobs are not at their end, without those that people hold.
     pub fn left(&self) -> usize {
         self.office.agenda().0.left(Instant::now())
+    }
+
+    /// How many jobs are in each state that is not the last one, as far as that is known.
+    pub fn by_state(&self) -> BTreeMap<State, usize> {
+        self.office.agenda().0.by_state()
+    }
+
+    /// Numbers of the jobs that end.
+    pub fn numbers(&self) -> Jobs {
+        self.office.dispatcher.numbers.clone()
     }
 
     /// Ends the threads; jobs go on, and what is under way is found again. Waits at most for `patience` for each of

@@ -16,6 +16,7 @@ use super::position::Positions;
 pub use super::position::Start;
 use super::{Properties, client_config};
 use crate::message::Message;
+use crate::monitor::Lag;
 use crate::{Error, Result};
 
 /// What to read, and as whom.
@@ -165,6 +166,11 @@ impl Consumer {
             .committed(patience)
             .map(|positions| listed(&positions))
             .map_err(|error| failed(&self.settings.brokers, &error))
+    }
+
+    /// How far the group is behind in each partition that this member reads; told by the library every few seconds.
+    pub fn lag(&self) -> Lag {
+        self.inner.context().lag()
     }
 
     /// Whether this member has been given its share of the partitions.

@@ -1,5 +1,6 @@
 //! Where a group begins to read a partition that it has never read.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use rdkafka::types::RDKafkaRespErr;
 use tracing::{info, warn};
 
 use super::outage::Outage;
+use crate::monitor::Lag;
 
 /// Where to begin where no position has been committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub(super) struct Positions {
     outage: Outage,
     start: Start,
     lost: AtomicBool,
+    lag: Mutex<Lag>,
 }
 
 impl Positions {
@@ -43,7 +46,13 @@ impl Positions {
             outage: Outage::of(brokers),
             start,
             lost: AtomicBool::new(false),
+            lag: Mutex::default(),
         }
+    }
+
+    /// How far the group is behind, as the library last told.
+    pub(super) fn lag(&self) -> Lag {
+        self.lag.lock().map(|lag| lag.clone()).unwrap_or_default()
     }
 
     /// Whether partitions were given to us that we could not begin to read.
@@ -121,6 +130,16 @@ fn since(
     }))
 }
 
+/// Only of the partitions that this member reads.
+fn lag_in(statistics: &Statistics) -> Lag {
+    let partitions = statistics.topics.iter().flat_map(|(topic, about)| {
+        let partitions = about.partitions.values();
+        partitions
+            .map(move |partition| (topic.clone(), partition.partition, partition.consumer_lag))
+    });
+    partitions.filter(|(_, _, lag)| *lag >= 0).collect()
+}
+
 fn begin(
     consumer: &BaseConsumer<Positions>,
     all: &TopicPartitionList,
@@ -165,6 +184,9 @@ impl ClientContext for Positions {
     }
 
     fn stats(&self, statistics: Statistics) {
+        if let Ok(mut lag) = self.lag.lock() {
+            *lag = lag_in(&statistics);
+        }
         self.outage.stats(statistics);
     }
 

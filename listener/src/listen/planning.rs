@@ -33,7 +33,10 @@ impl Listener {
         for index in 0..batch.letters().len() {
             match self.understood(&batch.letters()[index].payload) {
                 Ok(notification) => self.plan_one(index, &notification, &mut known, batch)?,
-                Err(why) => batch.note(index, Fate::Dead(why)),
+                Err(why) => {
+                    self.numbers.event("dead");
+                    batch.note(index, Fate::Dead(why));
+                }
             }
         }
         Ok(())
@@ -68,6 +71,7 @@ impl Listener {
         }
         if plan.jobs.is_empty() {
             let (proposal, run) = (notification.run.proposal.0, notification.run.number.0);
+            self.numbers.event("nothing");
             info!(proposal, run, data = %notification.data, "no database of this proposal is watched");
         }
         batch.order(index, plan.jobs);

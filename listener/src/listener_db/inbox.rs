@@ -1,5 +1,7 @@
 //! What came in: on disk before Kafka hears that we have it.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::dead_letters::{bury, give_up};
@@ -122,6 +124,20 @@ impl ListenerDb {
     pub fn depth(&self) -> Result<u32> {
         let sql = "SELECT count(*) FROM inbox WHERE done_at IS NULL";
         self.done(self.connection.query_row(sql, [], |row| row.get(0)))
+    }
+
+    /// How many notifications wait, and the oldest for how long.
+    ///
+    /// # Errors
+    /// [`crate::Error::ListenerDb`].
+    pub fn waiting_since(&self) -> Result<(u32, Duration)> {
+        let sql = "SELECT count(*), min(received_at) FROM inbox WHERE done_at IS NULL";
+        let found = self.connection.query_row(sql, [], |row| {
+            Ok((row.get(0)?, row.get::<_, Option<f64>>(1)?))
+        });
+        let (depth, oldest) = self.done(found)?;
+        let waited = oldest.map_or(0.0, |since| (now() - since).max(0.0));
+        Ok((depth, Duration::from_secs_f64(waited)))
     }
 
     /// Whether a message is in the inbox, handled or not.
