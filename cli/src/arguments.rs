@@ -207,18 +207,44 @@ pub(crate) enum Listener {
         after_help = "Examples:\n  runledger listener config\n  runledger listener config static-mode 0"
     )]
     Config(KeyValue),
-    /// List messages that could not be understood, or try them again
-    #[command(
-        after_help = "Examples:\n  runledger listener dead-letters\n  runledger listener dead-letters --replay 3"
-    )]
-    DeadLetters {
-        /// Hand this one to the listener again
-        #[arg(long, value_name = "ID")]
-        replay: Option<i64>,
+    /// List notifications that wait, with what they wait for
+    #[command(after_help = "Example:\n  runledger listener inbox")]
+    Inbox {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
+    /// List messages that could not be understood, or try them again
+    #[command(
+        after_help = "Examples:\n  runledger listener dead-letters\n  runledger listener dead-letters --replay 3\n  runledger listener dead-letters --replay all"
+    )]
+    DeadLetters {
+        /// Hand this one, or `all`, to the listener again
+        #[arg(long, value_name = "ID")]
+        replay: Option<Letters>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Letters {
+    /// All of them.
+    All,
+    /// The one of this number.
+    One(i64),
+}
+
+impl std::str::FromStr for Letters {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let number = || word.parse().map(Self::One).ok();
+        let which = (word == "all").then_some(Self::All).or_else(number);
+        which.ok_or_else(|| format!("{word:?} is neither the number of a dead letter nor `all`"))
+    }
 }
 
 /// Arguments of `listen`.

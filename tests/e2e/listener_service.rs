@@ -274,3 +274,50 @@ fn a_monitor_reads_what_waits_and_what_was_done_and_one_that_hangs_holds_nothing
         || numbers(&address).contains("runledger_inbox 0\n"),
     );
 }
+
+#[test]
+fn what_waits_and_what_is_dead_is_listed_and_dead_letters_are_heard_again_once_they_make_sense() {
+    let site = watching(Site::with_broker());
+    let table = locked(site.path("db/runs.sqlite"));
+    let mut listener = site.service(&["listen", "."]);
+    site.notify(r#"{"event": "finished", "proposal": 1234, "run": -3}"#);
+    site.notify(r#"{"event": "migration_complete", "proposal": 1234, "run": "x"}"#);
+    site.announce("migration_complete", 7);
+    let list = |what: &str| -> Value {
+        let mut command = site.command(&site.listener(), &["listener", what, "--json"]);
+        serde_json::from_str(&Finished::of(&mut command).succeeded().stdout).expect("JSON")
+    };
+    let reason = |at: &Value| at["last_error"].as_str().map(str::to_owned);
+    eventually(
+        "it says what it waits for",
+        || listener.said(),
+        || reason(&list("inbox")[0]).is_some_and(|why| why.contains("locked")),
+    );
+    assert_eq!(list("inbox").as_array().map(Vec::len), Some(1));
+    let dead = list("dead-letters");
+    assert_eq!(
+        (dead.as_array().map(Vec::len), &dead[0]["offset"]),
+        (Some(1), &Value::from(1))
+    );
+    drop(table);
+    eventually(
+        "the run is there",
+        || listener.said(),
+        || rows(&site) == Some(1.0),
+    );
+    assert_eq!(listener.stop(), Some(0));
+
+    // A person mends the message; the listener takes it from there.
+    let inbox = Connection::open(site.listener().join("listener.sqlite")).expect("the inbox");
+    let mended = r#"{"event": "migration_complete", "proposal": 1234, "run": 8}"#;
+    let mend = "UPDATE dead_letters SET payload = CAST(?1 AS BLOB)";
+    assert_eq!(inbox.execute(mend, [mended]).ok(), Some(1));
+    let replay = ["listener", "dead-letters", "--replay", "all"];
+    Finished::of(&mut site.command(&site.listener(), &replay)).succeeded();
+    let listener = site.service(&["listen", "."]);
+    eventually(
+        "the second run is there",
+        || listener.said(),
+        || rows(&site) == Some(2.0),
+    );
+}

@@ -1,15 +1,15 @@
-//! `listener …`: what is watched, its settings, and what could not be understood.
+//! `listener …`: what is watched, and its settings.
 
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::Proposal;
-use runledger_listener::listener_db::{DeadLetter, ListenerDb};
+use runledger_listener::listener_db::ListenerDb;
 use runledger_listener::plan::Site as Watched;
 use runledger_storage::CellValue;
 use serde_json::json;
 
-use super::Site;
 use super::key_value::{self, Settings};
+use super::{Site, letters};
 use crate::arguments::Listener;
 use crate::failure::{Failure, Result};
 use crate::place;
@@ -62,9 +62,11 @@ pub(super) fn run(here: &Path, what: Listener, site: &Site) -> Result {
         Listener::Databases { json } => list(&db, json),
         Listener::Config(change) => key_value::run(&mut db, &change),
         Listener::DeadLetters {
-            replay: Some(id), ..
-        } => replay(&mut db, id),
-        Listener::DeadLetters { json, .. } => dead_letters(&db, json),
+            replay: Some(which),
+            ..
+        } => letters::replay(&mut db, which),
+        Listener::DeadLetters { json, .. } => letters::dead(&db, json),
+        Listener::Inbox { json } => letters::waiting(&db, json),
     }
 }
 
@@ -123,44 +125,7 @@ fn list(db: &ListenerDb, as_json: bool) -> Result {
     Ok(())
 }
 
-fn dead_letters(db: &ListenerDb, as_json: bool) -> Result {
-    let letters = db.dead_letters()?;
-    if as_json {
-        let all: Vec<_> = letters.iter().map(dead_letter).collect();
-        return print_json(&all);
-    }
-    for letter in &letters {
-        println!(
-            "{}  {}/{}/{}  {}",
-            letter.id, letter.topic, letter.partition, letter.offset, letter.reason
-        );
-        println!("    {}", String::from_utf8_lossy(&letter.payload));
-    }
-    if letters.is_empty() {
-        println!("There are no dead letters.");
-    }
-    Ok(())
-}
-
-fn dead_letter(letter: &DeadLetter) -> serde_json::Value {
-    json!({
-        "id": letter.id, "topic": letter.topic, "partition": letter.partition, "offset": letter.offset,
-        "received_at": letter.received_at, "reason": letter.reason,
-        "payload": String::from_utf8_lossy(&letter.payload),
-    })
-}
-
-fn replay(db: &mut ListenerDb, id: i64) -> Result {
-    match db.replay(id)? {
-        true => {
-            println!("Dead letter {id} is in the inbox again");
-            Ok(())
-        }
-        false => Err(Failure::new(format!("there is no dead letter {id}"))),
-    }
-}
-
-fn print_json(all: &[serde_json::Value]) -> Result {
+pub(super) fn print_json(all: &[serde_json::Value]) -> Result {
     println!(
         "{}",
         serde_json::to_string_pretty(all).map_err(Failure::new)?

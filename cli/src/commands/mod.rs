@@ -9,6 +9,7 @@ mod demo;
 mod extract;
 mod init;
 mod key_value;
+mod letters;
 mod listen;
 mod listener;
 mod notebook;
