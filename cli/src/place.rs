@@ -8,14 +8,11 @@ use runledger_listener::proposals::Proposals;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 
-/// Where a proposal's database is, below the proposal's folder.
-const USUAL: &str = "usr/Shared/amore";
-
 /// The usual database folder of a proposal, whether or not it is there yet.
 pub(crate) fn usual_folder(proposal: Proposal, config: &Config) -> Result<PathBuf> {
     let mut proposals = Proposals::new(config.data.clone());
     match proposals.find(proposal) {
-        Some(folder) => Ok(folder.join(USUAL)),
+        Some(folder) => Ok(folder.join(&config.data.database)),
         None => Err(Failure::new(format!(
             "proposal {} has no folder below {}",
             proposal.0,

@@ -4,7 +4,6 @@ mod batch;
 mod planning;
 mod renewal;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -48,8 +47,6 @@ const MEASURE_EVERY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the last submissions, and the last messages, may take when the listener stops.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Where a proposal's database is, below the proposal's folder.
-const USUAL: &str = "usr/Shared/amore";
 
 /// How the listener works.
 #[derive(Debug, Clone)]
@@ -225,11 +222,11 @@ impl Listener {
     }
 
     fn keep(&mut self) -> Result<()> {
-        let events = &self.settings.notifications.events;
+        let settings = &self.settings.notifications;
         let sorted: Vec<_> = self
             .heard
             .iter()
-            .filter_map(|message| Some((message, sort(message, events)?)))
+            .filter_map(|message| Some((message, sort(message, settings)?)))
             .collect();
         match sorted.is_empty() {
             true => {}
@@ -245,14 +242,17 @@ impl Listener {
     /// # Errors
     /// It cannot be kept.
     pub fn hand_in(&mut self, run: RunId, data: RunData) -> Result<()> {
-        let events = &self.settings.notifications.events;
-        let event = events
+        let settings = &self.settings.notifications;
+        let event = settings
+            .events
             .iter()
             .find(|(_, announces)| **announces == data)
             .map(|(event, _)| event.clone());
         let event = event.ok_or_else(|| Error::Queue(format!("no event announces {data} data")))?;
-        let payload =
-            serde_json::json!({"event": event, "proposal": run.proposal, "run": run.number});
+        let fields = &settings.fields;
+        let payload = serde_json::json!({
+            &fields.event: event, &fields.proposal: run.proposal, &fields.run: run.number,
+        });
         let message = Message {
             topic: "by hand".into(),
             partition: 0,
@@ -260,7 +260,7 @@ impl Listener {
             timestamp: now_ms(),
             payload: payload.to_string().into_bytes(),
         };
-        let sorted = sort(&message, events).map(|sorted| (&message, sorted));
+        let sorted = sort(&message, settings).map(|sorted| (&message, sorted));
         self.db.keep(sorted.as_slice())
     }
 
@@ -355,8 +355,8 @@ impl Listener {
 }
 
 /// What is to be done with a message; None: it is none of our business.
-fn sort(message: &Message, events: &BTreeMap<String, RunData>) -> Option<Sorted> {
-    match notification::parse(&message.payload, events) {
+fn sort(message: &Message, settings: &NotificationSettings) -> Option<Sorted> {
+    match notification::parse(&message.payload, settings) {
         Ok(Some(_)) => Some(Sorted::ForUs),
         Ok(None) => None,
         Err(why) => {

@@ -1,9 +1,9 @@
 //! What a facility says when a run's data has arrived.
 
-use std::collections::BTreeMap;
-
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
 use serde_json::{Map, Value};
+
+use crate::settings::NotificationSettings;
 
 /// A run's data has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,47 +25,49 @@ pub enum Unreadable {
     NotAnObject,
     /// A number is missing.
     #[error("it has no `{0}`")]
-    Missing(&'static str),
+    Missing(String),
     /// A number is none that a proposal or run can have.
     #[error(
         "its `{field}` is {found}, which is no whole number from 0 to {}",
         u32::MAX
     )]
     BadNumber {
-        /// `proposal` or `run`.
-        field: &'static str,
+        /// The field that should tell the proposal or the run.
+        field: String,
         /// What is there.
         found: String,
     },
 }
 
-/// Reads a message. None: it is about something else than the `events` that announce data.
+/// Reads a message. None: it is about something else than the events that announce data.
 ///
 /// # Errors
 /// [`Unreadable`], saying what is wrong with it.
 pub fn parse(
     payload: &[u8],
-    events: &BTreeMap<String, RunData>,
+    settings: &NotificationSettings,
 ) -> Result<Option<Notification>, Unreadable> {
     let value: Value =
         serde_json::from_slice(payload).map_err(|error| Unreadable::NotJson(error.to_string()))?;
     let Value::Object(message) = value else {
         return Err(Unreadable::NotAnObject);
     };
-    let event = message.get("event").and_then(Value::as_str);
-    let Some(data) = event.and_then(|event| events.get(event)) else {
+    let fields = &settings.fields;
+    let event = message.get(&fields.event).and_then(Value::as_str);
+    let Some(data) = event.and_then(|event| settings.events.get(event)) else {
         return Ok(None);
     };
     let run = RunId {
-        proposal: Proposal(number(&message, "proposal")?),
-        number: RunNumber(number(&message, "run")?),
+        proposal: Proposal(number(&message, &fields.proposal)?),
+        number: RunNumber(number(&message, &fields.run)?),
     };
     Ok(Some(Notification { run, data: *data }))
 }
 
 /// Numbers may come as numbers or as decimal texts.
-fn number(message: &Map<String, Value>, field: &'static str) -> Result<u32, Unreadable> {
-    let found = message.get(field).ok_or(Unreadable::Missing(field))?;
+fn number(message: &Map<String, Value>, field: &str) -> Result<u32, Unreadable> {
+    let missing = || Unreadable::Missing(field.to_owned());
+    let found = message.get(field).ok_or_else(missing)?;
     let number = match found {
         Value::Number(number) => number
             .as_u64()
@@ -74,7 +76,7 @@ fn number(message: &Map<String, Value>, field: &'static str) -> Result<u32, Unre
         _ => None,
     };
     number.ok_or_else(|| Unreadable::BadNumber {
-        field,
+        field: field.to_owned(),
         found: found.to_string(),
     })
 }
@@ -82,10 +84,11 @@ fn number(message: &Map<String, Value>, field: &'static str) -> Result<u32, Unre
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Fields, Profile};
 
     fn read(message: &str) -> Result<Option<Notification>, Unreadable> {
-        let events = [("migration_complete".to_owned(), RunData::Raw)];
-        parse(message.as_bytes(), &events.into())
+        let settings = NotificationSettings::of(Profile::Maxwell);
+        parse(message.as_bytes(), &settings)
     }
 
     #[test]
@@ -99,6 +102,24 @@ mod tests {
         let texts = r#"{"event": "migration_complete", "proposal": "001234", "run": "0007"}"#;
         assert_eq!(read(numbers), Ok(Some(expected)));
         assert_eq!(read(texts), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn another_facility_names_the_fields_in_its_own_way() {
+        let settings = NotificationSettings {
+            events: [("scan-closed".to_owned(), RunData::Raw)].into(),
+            fields: Fields {
+                event: "what".into(),
+                proposal: "visit".into(),
+                run: "scan".into(),
+            },
+            ..NotificationSettings::of(Profile::Maxwell)
+        };
+        let read = |message: &str| parse(message.as_bytes(), &settings);
+        let found = read(r#"{"what": "scan-closed", "visit": "77", "scan": 12}"#);
+        assert_eq!(found.unwrap().unwrap().run, RunId::new(77, 12));
+        let missing = read(r#"{"what": "scan-closed", "proposal": 77, "scan": 12}"#);
+        assert_eq!(missing, Err(Unreadable::Missing("visit".into())));
     }
 
     #[test]
@@ -126,14 +147,14 @@ mod tests {
             "\"-7\"",
         ] {
             assert!(
-                matches!(with(run), Err(Unreadable::BadNumber { field: "run", .. })),
+                matches!(with(run), Err(Unreadable::BadNumber { ref field, .. }) if field == "run"),
                 "{run}: {:?}",
                 with(run)
             );
         }
         assert_eq!(
             read(r#"{"event": "migration_complete", "run": 1}"#),
-            Err(Unreadable::Missing("proposal"))
+            Err(Unreadable::Missing("proposal".into()))
         );
         assert_eq!(read("[1]"), Err(Unreadable::NotAnObject));
         assert!(matches!(read("not JSON"), Err(Unreadable::NotJson(_))));

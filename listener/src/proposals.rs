@@ -67,6 +67,7 @@ mod tests {
         Proposals::new(DataSettings {
             root: root.into(),
             pattern: pattern.into(),
+            ..DataSettings::default()
         })
     }
 
@@ -80,6 +81,22 @@ mod tests {
         assert_eq!(proposals.find(Proposal(1235)), None);
         std::fs::remove_dir(&folder).unwrap();
         assert_eq!(proposals.find(Proposal(1234)), None);
+    }
+
+    #[test]
+    fn a_proposal_that_was_found_is_not_searched_for_again() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |instrument: &str| {
+            let folder = root.path().join(instrument).join("202602/p001234");
+            std::fs::create_dir_all(&folder).unwrap();
+            folder
+        };
+        let mut proposals = below(root.path(), "*/*/p{proposal:06}");
+        let found = folder("SPB");
+        assert_eq!(proposals.find(Proposal(1234)), Some(found.clone()));
+        // A search would find this one first.
+        folder("FXE");
+        assert_eq!(proposals.find(Proposal(1234)), Some(found));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct NotificationSettings {
     pub brokers: Vec<String>,
     /// The topics to read.
     pub topics: Vec<String>,
+    /// Which fields of a message tell what.
+    pub fields: Fields,
     /// Event → the part of a run's data that it announces.
     pub events: BTreeMap<String, RunData>,
     /// The consumer group; empty: named after the listener's folder.
@@ -46,6 +48,28 @@ pub struct NotificationSettings {
     pub start_from: StartFrom,
     /// librdkafka properties, passed on as they are.
     pub properties: Properties,
+}
+
+/// Which fields of a message tell what; all others are passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fields {
+    /// The event's name.
+    pub event: String,
+    /// The proposal's number.
+    pub proposal: String,
+    /// The run's number.
+    pub run: String,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            event: "event".into(),
+            proposal: "proposal".into(),
+            run: "run".into(),
+        }
+    }
 }
 
 /// Where the first start begins.
@@ -108,6 +132,7 @@ impl NotificationSettings {
         };
         Self {
             brokers: vec!["exflwgs06:9091".into()],
+            fields: Fields::default(),
             topics: topics.map(str::to_owned).to_vec(),
             events: events
                 .into_iter()
@@ -128,6 +153,8 @@ pub struct DataSettings {
     pub root: PathBuf,
     /// How a proposal's folder is found below it.
     pub pattern: String,
+    /// Where a proposal's own database is, below the proposal's folder.
+    pub database: PathBuf,
 }
 
 impl Default for DataSettings {
@@ -135,6 +162,7 @@ impl Default for DataSettings {
         Self {
             root: "/gpfs/exfel/exp".into(),
             pattern: "*/*/p{proposal:06}".into(),
+            database: "usr/Shared/amore".into(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     brokers(config, &mut found);
     notifications(config, &mut found);
     data(config, &mut found);
+    places(config, &mut found);
     context(config, &mut found);
     jobs(config, &mut found);
     monitor(config, &mut found);
@@ -48,6 +49,13 @@ fn notifications(config: &Config, found: &mut Vec<String>) {
         found
             .push("`notifications.topics` is empty; name the topics that announce new runs".into());
     }
+    let fields = [&n.fields.event, &n.fields.proposal, &n.fields.run];
+    if fields.iter().any(|field| field.is_empty()) {
+        found.push(
+            "`notifications.fields` has an empty name; `event`, `proposal` and `run` name the fields of a message"
+                .into(),
+        );
+    }
     if n.events.is_empty() {
         found.push(
             "`notifications.events` is empty; name the events, for example run_closed = \"raw\""
@@ -63,6 +71,25 @@ fn data(config: &Config, found: &mut Vec<String>) {
             "`data.root`: {} is no folder; set it to where the proposals are (databases outside of it can still be \
              watched with `runledger listener add`)",
             root.display()
+        ));
+    }
+}
+
+fn places(config: &Config, found: &mut Vec<String>) {
+    let data = &config.data;
+    if !["{proposal}", "{proposal:06}"]
+        .iter()
+        .any(|number| data.pattern.contains(number))
+    {
+        found.push(format!(
+            "`data.pattern`: {:?} has neither {{proposal}} nor {{proposal:06}}, so all proposals would share a folder",
+            data.pattern
+        ));
+    }
+    if !data.database.is_relative() || data.database.as_os_str().is_empty() {
+        found.push(format!(
+            "`data.database`: {:?} is no path below a proposal's folder; write for example \"usr/Shared/amore\"",
+            data.database.display().to_string()
         ));
     }
 }
@@ -169,8 +196,11 @@ mod tests {
         config.jobs.local_limit = 0;
         config.slurm.sbatch = "no-such-sbatch".into();
         config.monitor.address = "9100".into();
+        config.notifications.fields.run.clear();
+        config.data.pattern = "p".into();
+        config.data.database = "/abs".into();
         let found = problems(&config);
-        assert_eq!(found.len(), 9, "{found:#?}");
+        assert_eq!(found.len(), 12, "{found:#?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use runledger_context::run::Proposal;
 use tracing::info;
 
 use super::batch::Batch;
-use super::{Listener, USUAL, tell_of_delay};
+use super::{Listener, tell_of_delay};
 use crate::listener_db::Fate;
 use crate::notification::{self, Notification};
 use crate::plan::{Site, plan};
@@ -43,7 +43,7 @@ impl Listener {
     }
 
     fn understood(&self, payload: &[u8]) -> std::result::Result<Notification, String> {
-        match notification::parse(payload, &self.settings.notifications.events) {
+        match notification::parse(payload, &self.settings.notifications) {
             Ok(Some(notification)) => Ok(notification),
             Ok(None) => Err("no event of this name announces data".into()),
             Err(why) => Err(why.to_string()),
@@ -100,7 +100,7 @@ impl Listener {
         let Some(folder) = self.proposals.find(proposal) else {
             return self.miss_no_root().map(|()| None);
         };
-        let usual = folder.join(USUAL);
+        let usual = folder.join(&self.settings.data.database);
         Ok(usual.join("runs.sqlite").is_file().then_some(usual))
     }
 
