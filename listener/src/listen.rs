@@ -308,8 +308,8 @@ impl Listener {
         let later = Fate::Later(why.with_causes());
         let is_watched = matches!(why, Error::Watched { .. });
         for order in orders {
-            let source = &batch.letter_of(order).source;
-            if !(is_watched && is_begun(folder, source)) {
+            let letter = batch.letter_of(order);
+            if !(is_watched && is_begun(&order.job, letter)) {
                 batch.note(order.letter, later.clone());
             }
         }
@@ -397,11 +397,12 @@ fn is_new(job: &Job, planned: &Planned) -> bool {
     *planned == Planned::New
 }
 
-/// Whether the listener that watches a database has given a queue the job that follows from this message.
-fn is_begun(folder: &Path, source: &str) -> bool {
-    let state = Ledger::open_with_patience(folder, PATIENCE)
-        .and_then(|ledger| ledger.state_of_source(source));
-    matches!(state, Ok(Some(state)) if state != State::Planned)
+/// Whether the listener that watches a database has seen to what a notification tells of.
+fn is_begun(job: &Job, letter: &Letter) -> bool {
+    Ledger::open_with_patience(&job.database_dir, PATIENCE)
+        .and_then(|ledger| ledger.is_begun(job, &letter.source, letter.sent_at))
+        // What cannot be told now is asked again at the next turn.
+        .unwrap_or(false)
 }
 
 /// Said once for each time that a folder fails, not for every notification that waits for it.

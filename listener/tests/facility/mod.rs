@@ -77,8 +77,13 @@ impl Facility {
     }
 
     pub(crate) fn settings(&self, brokers: &str) -> ListenSettings {
+        self.settings_in(self.listener_dir(), brokers)
+    }
+
+    /// Of a listener in another folder.
+    pub(crate) fn settings_in(&self, dir: PathBuf, brokers: &str) -> ListenSettings {
         ListenSettings {
-            dir: self.listener_dir(),
+            dir,
             notifications: NotificationSettings {
                 brokers: vec![brokers.into()],
                 start_from: StartFrom(Start::Earliest),
@@ -155,8 +160,13 @@ pub(crate) fn started(
     facility: &Facility,
     brokers: &str,
 ) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
-    let listener =
-        Listener::open(facility.settings(brokers), dispatch(Recorder::default())).unwrap();
+    started_with(facility.settings(brokers))
+}
+
+pub(crate) fn started_with(
+    settings: ListenSettings,
+) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
+    let listener = Listener::open(settings, dispatch(Recorder::default())).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     (
