@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::kafka::{Consumer, ConsumerSettings};
 use crate::keeper::Keeper;
 use crate::ledger::{Ledger, Planned, State};
-use crate::listener_db::{Fate, Letter, ListenerDb, Sorted};
+use crate::listener_db::{Fate, KEPT, Letter, ListenerDb, PRUNED_AT_ONCE, Sorted};
 use crate::message::Message;
 use crate::monitor::Numbers;
 use crate::notification;
@@ -41,6 +41,8 @@ const ROUND: Duration = Duration::from_millis(500);
 /// How long a database may be held by another program before its notification waits for its next turn: the other
 /// proposals go on.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How often the inbox forgets what was handled long ago.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// How often the numbers are brought up to date.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// How long everything waits while the listener's own database cannot be written.
@@ -73,6 +75,7 @@ pub struct Listener {
     numbers: Numbers,
     /// When the numbers were last brought up to date.
     measured: Option<Instant>,
+    next_pruning: Instant,
     /// Databases that no other listener is to hand runs on from.
     watch_locks: WatchLocks,
 }
@@ -100,6 +103,7 @@ impl Listener {
             resting: Resting::default(),
             watch_locks,
             measured: None,
+            next_pruning: Instant::now() + PRUNE_EVERY,
         })
     }
 
@@ -117,6 +121,7 @@ impl Listener {
             }
             self.round(&consumer)?;
             self.measure(&consumer);
+            self.forget_the_old(&consumer);
         }
         self.close(consumer);
         Ok(())
@@ -155,6 +160,23 @@ impl Listener {
         if let (Ok(waiting), Ok(dead)) = (self.db.waiting_since(), self.db.dead()) {
             self.numbers.set_inbox(waiting.0, waiting.1, dead);
         }
+    }
+
+    /// What was handled long ago, once the broker says that it will not be read again.
+    fn forget_the_old(&mut self, consumer: &Consumer) {
+        if Instant::now() < self.next_pruning || !consumer.has_joined() {
+            return;
+        }
+        let pruned = consumer
+            .committed(PAUSE)
+            .and_then(|committed| self.db.prune(&committed, KEPT));
+        match pruned {
+            // There is more of it.
+            Ok(PRUNED_AT_ONCE) => return,
+            Ok(pruned) => debug!(pruned, "forgot what was handled long ago"),
+            Err(why) => debug!("what was handled long ago is kept for now: {why}"),
+        }
+        self.next_pruning = Instant::now() + PRUNE_EVERY;
     }
 
     /// In a few words, for who keeps the listener.

@@ -2,12 +2,14 @@
 
 mod dead_letters;
 mod inbox;
+mod pruning;
 mod settings;
 mod watched;
 
 pub use dead_letters::DeadLetter;
 pub use inbox::Letter;
 pub(crate) use inbox::{Fate, Sorted};
+pub(crate) use pruning::{KEPT, PRUNED_AT_ONCE};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -38,6 +40,12 @@ const CHAIN: Chain = Chain {
             version: 3,
             title: "where the messages in the inbox were read",
             sql: include_str!("../../schema/listener/0003_inbox_positions.sql"),
+            done: None,
+        },
+        Step {
+            version: 4,
+            title: "what was handled, by time",
+            sql: include_str!("../../schema/listener/0004_inbox_handled.sql"),
             done: None,
         },
     ],
