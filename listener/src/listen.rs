@@ -16,7 +16,7 @@ use crate::dispatch::Dispatch;
 use crate::job::Job;
 use crate::kafka::{Consumer, ConsumerSettings};
 use crate::keeper::Keeper;
-use crate::ledger::{Ledger, Planned, State};
+use crate::ledger::{Ledger, Planned};
 use crate::listener_db::{Fate, KEPT, Letter, ListenerDb, PRUNED_AT_ONCE, Sorted};
 use crate::message::Message;
 use crate::monitor::Numbers;
