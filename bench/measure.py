@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import events
 import merging
 import pictures
 import run_table
@@ -55,6 +56,9 @@ def main():
         if not args.names or "pictures" in args.names:
             found = pictures.measure(root / "pictures", tools)
             tables.append(show("one summary, per call", table.picture_rows(found)))
+        if not args.names or "events" in args.names:
+            found = events.measure(root / "events", tools)
+            tables.append(show(f"{events.EVENTS} notifications to submitted jobs", table.event_rows(*found)))
         if not args.names or "table" in args.names:
             found = run_table.measure(root / "table", tools)
             tables.append(show(run_table.TITLE, table.run_table_rows(found)))

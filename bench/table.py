@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import events
 from pictures import TARGET
 
 # What the machine did of its own, over five minutes.
@@ -66,6 +67,11 @@ def run_table_rows(found):
 def merging_rows(found):
     return [[title, f"{theirs:.3g}", f"{ours:.3g}", f"{ours / theirs:.2f} ×" if target else "", target]
             for title, theirs, ours, target in found]
+
+
+def event_rows(theirs, ours):
+    ratio = f"{theirs / ours:.0f} ×"
+    return [["per notification, ms", f"{theirs * 1e3:.3g}", f"{ours * 1e3:.3g}", ratio, f"{events.TARGET} ×"]]
 
 
 def as_markdown(title, rows):
