@@ -81,14 +81,18 @@ fn added(sources: &[Source]) -> Option<Ready> {
         tracing::warn!("{}: {why}", sources[0].path.display());
         None
     })?;
-    let ready = appending::append(base, sources);
-    ready
-        .inspect_err(|(path, why)| {
-            let file = sources[0].path.display();
+    match appending::append(base, sources) {
+        Ok(ready) => Some(ready),
+        Err((path, why)) => {
+            let file = &sources[0].path;
             tracing::warn!(
-                "{file} is composed anew, because of {}: {why}",
+                "{} is composed anew, because of {}: {why}",
+                file.display(),
                 path.display()
             );
-        })
-        .ok()
+            // The next one clears it away, too.
+            let _ = appending::give_back(file);
+            None
+        }
+    }
 }

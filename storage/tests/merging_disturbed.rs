@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,7 @@ use hdf5_metno::File;
 use hdf5_metno::types::VarLenUnicode;
 use nix::sys::signal::Signal;
 use runledger_context::value::Outcome;
+use runledger_storage::fragment::ready_fragments;
 use runledger_storage::run_file;
 
 use support::results::{RUN, any, fragment, merge_all, numbers, text};
@@ -119,6 +121,38 @@ fn a_handle_that_this_process_has_open_goes_on_with_what_it_saw_and_lends_it_to_
     drop(old);
     let file = File::open(run_file::path(dir, RUN)).unwrap();
     assert!((2..6).all(|number| file.link_exists(&format!("n{number}/data"))));
+}
+
+#[test]
+fn a_fragment_that_is_broken_inside_leaves_the_file_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    begin(dir);
+    write(dir, 1);
+    merge_all(dir);
+    let place = run_file::path(dir, RUN);
+    let blocks = || fs::metadata(&place).unwrap().blocks();
+    let before = (content(&place), blocks());
+    let outcomes = [("a", numbers(200_000, 2)), ("z", any(2, 2))];
+    let outcomes = outcomes.map(|(name, one)| (name.to_owned(), one));
+    let broken = fragment(dir, "broken", &outcomes);
+    let mut bytes = fs::read(&broken).unwrap();
+    let last = bytes.windows(4).rposition(|four| four == b"OHDR").unwrap();
+    bytes[last] = 0;
+    fs::write(&broken, bytes).unwrap();
+    let ready = ready_fragments(dir, None).unwrap();
+    let why = run_file::merge(dir, RUN, &ready).unwrap_err().to_string();
+    assert!(why.contains("broken.ready.h5"), "{why}");
+    assert!(before == (content(&place), blocks()));
+    assert_eq!(number_in(dir), Some(1));
+}
+
+/// All of it but what is behind the end that the superblock tells.
+fn content(place: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(place).unwrap();
+    let end = u64::from_le_bytes(bytes[40..48].try_into().unwrap());
+    bytes.truncate(usize::try_from(end).unwrap());
+    bytes
 }
 
 /// How often a merge is ended: `RUNLEDGER_TEST_KILLS`.

@@ -143,8 +143,13 @@ impl Composer {
         let (Some(least), Some(most)) = (numbers.iter().min(), numbers.iter().max()) else {
             return Ok(0);
         };
-        let shift = self.next_dimension - least;
-        self.next_dimension += most - least + 1;
+        let too_large = || "the numbers of its dimensions are too large".to_owned();
+        let shift = self
+            .next_dimension
+            .checked_sub(*least)
+            .ok_or_else(too_large)?;
+        let last = most.checked_add(shift).ok_or_else(too_large)?;
+        self.next_dimension = last.checked_add(1).ok_or_else(too_large)?;
         Ok(shift)
     }
 }
@@ -224,7 +229,8 @@ fn copy_numbers(from: &Location, to: &Location, name: &str, shift: i32) -> Outco
         .read_raw::<i32>()
         .map_err(words)?
         .into_iter()
-        .map(|number| number + shift)
+        // Those of another object's dimensions, if anybody wrote such, mean nothing anyway.
+        .map(|number| number.wrapping_add(shift))
         .collect();
     let made = to.new_attr::<i32>();
     match old.is_scalar() {

@@ -115,3 +115,57 @@ impl Overlay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: u64 = 10_000;
+
+    /// Of a file of ones.
+    fn overlay(folder: &std::path::Path) -> Overlay {
+        let path = folder.join("file");
+        std::fs::write(&path, [1; 12_000]).unwrap();
+        Overlay::new(Disk::open(&path).unwrap(), BEGIN).unwrap()
+    }
+
+    fn on_disk(folder: &std::path::Path) -> Vec<u8> {
+        std::fs::read(folder.join("file")).unwrap()
+    }
+
+    #[test]
+    fn what_is_old_is_changed_for_the_library_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut overlay = overlay(folder.path());
+        // Over the border of two pages, then over the end of what is old.
+        for (at, length) in [(4000, 200), (9990, 20)] {
+            overlay.write(Kind::Header, at, &vec![7; length]).unwrap();
+            let mut seen = vec![0; length + 2];
+            overlay.read(at - 1, &mut seen).unwrap();
+            assert_eq!((seen[0], seen[1], seen[length]), (1, 7, 7));
+        }
+        let bytes = on_disk(folder.path());
+        assert_eq!(bytes[..10_000], [1; 10_000]);
+        assert_eq!(bytes[10_000..10_010], [7; 10]);
+        assert_eq!(overlay.trouble, None);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_cleared_away_and_the_length_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let _overlay = overlay(folder.path());
+        let bytes = on_disk(folder.path());
+        assert_eq!(bytes.len(), 12_000);
+        assert_eq!(bytes[10_000..], [0; 2000]);
+    }
+
+    #[test]
+    fn a_change_of_old_content_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut overlay = overlay(folder.path());
+        overlay.write(Kind::Other, BEGIN, b"new").unwrap();
+        assert_eq!(overlay.trouble, None);
+        overlay.write(Kind::Other, BEGIN - 1, b"both").unwrap();
+        assert!(overlay.trouble.is_some());
+    }
+}

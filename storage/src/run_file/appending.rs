@@ -57,7 +57,8 @@ fn in_words(error: io::Error) -> String {
 
 impl Base {
     fn is_mostly_dead(&self) -> bool {
-        let alive: u64 = self.book.sizes.values().sum();
+        let sizes = self.book.sizes.values();
+        let alive = sizes.fold(0, |sum: u64, size| sum.saturating_add(*size));
         self.place.end.saturating_sub(alive) > alive / DEAD
     }
 }
@@ -107,6 +108,17 @@ pub(super) fn append(base: Base, sources: &[Source]) -> Result<Ready, Failure> {
         end: written.end + bytes.len() as u64,
     };
     Ok(Ready { place, new })
+}
+
+/// Gives back the space of what was written and did not become the content: the disk may be full.
+pub(super) fn give_back(path: &Path) -> io::Result<()> {
+    let Some((mut disk, superblock)) = open(path)? else {
+        return Ok(());
+    };
+    match Book::of(&disk, &superblock)? {
+        Some((_, note)) => disk.clear(superblock.notes()[note]),
+        None => disk.clear(superblock.end()),
+    }
 }
 
 /// With what was written. What was kept is as large as it was.
