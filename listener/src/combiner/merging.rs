@@ -9,15 +9,14 @@ use std::time::Duration;
 use runledger_context::run::RunId;
 use runledger_storage::Error as StorageError;
 use runledger_storage::fragment::{self, Fragment, Summaries};
-use runledger_storage::{Database, run_file};
-use tracing::{info, warn};
+use runledger_storage::run_file;
+use tracing::info;
 
+use super::books::Books;
 use super::broken::set_aside;
 use super::folder_lock::FolderLock;
 use super::{leftovers, stale};
-use crate::ledger::Ledger;
 use crate::publisher::Publisher;
-use crate::updates::Update;
 use crate::{Error, Result};
 
 /// How long somebody who waits for the result waits for a table that another program holds, and for another combiner.
@@ -96,27 +95,8 @@ pub(super) fn merge_quietly(
     Ok(combined)
 }
 
-/// Where it is written down what is merged.
-struct Books {
-    db: Database,
-    ledger: Ledger,
-    /// Where the news goes, if it is to be told.
-    topic: Option<String>,
-}
-
-impl Books {
-    fn open(database_dir: &Path, patience: Duration, tells: bool) -> Result<Self> {
-        let db = Database::open_with_timeout(database_dir, patience)?;
-        Ok(Self {
-            topic: tells.then(|| db.update_topic()),
-            ledger: Ledger::open(database_dir)?,
-            db,
-        })
-    }
-}
-
 fn merge(books: &mut Books, run: RunId, combined: &mut Combined) -> Result<()> {
-    let dir = books.db.dir().to_path_buf();
+    let dir = books.dir().to_path_buf();
     let _one_writer = run_file::lock(&dir, run)?;
     let mut fragments = sound(&dir, fragment::ready_fragments(&dir, Some(run))?, combined);
     if fragments.is_empty() {
@@ -124,10 +104,7 @@ fn merge(books: &mut Books, run: RunId, combined: &mut Combined) -> Result<()> {
     }
     stale::take_out(&books.ledger, run, &mut fragments)?;
     compose(&dir, run, &mut fragments, combined)?;
-    for found in &fragments {
-        save(&mut books.db, run, &found.summaries)?;
-    }
-    note(books, run, &fragments)?;
+    books.enter(run, &fragments)?;
     info!(%run, fragments = fragments.len(), "merged");
     combined.runs.push(run);
     for Found { fragment, .. } in fragments {
@@ -143,21 +120,6 @@ pub(super) struct Found {
     pub(super) summaries: Summaries,
     /// When it was written, in seconds since 1970.
     pub(super) written_at: f64,
-}
-
-/// How new the values are, and the news.
-fn note(books: &mut Books, run: RunId, merged: &[Found]) -> Result<()> {
-    let names: Vec<(&str, f64)> = merged
-        .iter()
-        .flat_map(|found| {
-            let rows = found.summaries.rows.iter();
-            rows.map(|(name, _)| (name.as_str(), found.written_at))
-        })
-        .collect();
-    let update = Update::values(run, names.iter().map(|(name, _)| *name));
-    let topic = books.topic.clone().filter(|_| !names.is_empty());
-    let news = topic.map(|topic| (topic, update.payload()));
-    books.ledger.note_merge(run, &names, news)
 }
 
 /// The fragments that can be read; the others are set aside, so that they don't stand in the way.
@@ -208,17 +170,4 @@ fn compose(
 /// Whether it is this fragment that cannot be read, and not the run's file that cannot be written.
 fn is_about(why: &StorageError, fragment: &Fragment) -> bool {
     matches!(why, StorageError::Results { path, .. } if *path == fragment.path)
-}
-
-fn save(db: &mut Database, run: RunId, summaries: &Summaries) -> Result<()> {
-    let Summaries {
-        rows,
-        start_time,
-        provenance,
-    } = summaries;
-    let saved = db.save_cells(run, rows, *start_time, provenance)?;
-    for (name, why) in &saved.refused {
-        warn!(%run, "{name} is not in the table: {why}");
-    }
-    Ok(())
 }

@@ -1,11 +1,14 @@
 //! One writer for the runs' files and the cells of the table: merges what jobs have left.
 
+mod books;
 mod broken;
 mod folder_lock;
 mod hearing;
 mod known_folders;
 mod leftovers;
+mod merged;
 mod merging;
+mod news;
 mod positions;
 mod request;
 mod schedule;

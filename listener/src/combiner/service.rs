@@ -2,22 +2,25 @@
 //!
 //! It does none of the work itself and waits for nobody: one merge that takes long holds up nothing else.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod answers;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use runledger_context::run::RunId;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::hearing::Hearing;
 use super::known_folders::KnownFolders;
+use super::merged::Merged;
+use super::news::start_telling;
 use super::positions::{Place, Positions};
 use super::request::{Refusal, Submission};
-use super::schedule::{FIRST_RETRY, LONGEST_RETRY, Schedule, Task};
+use super::schedule::{FIRST_RETRY, Schedule, Task};
 use super::work::{Answer, Work};
 use super::workers::{Number, Workers};
 use crate::Result;
@@ -28,8 +31,6 @@ use crate::publisher::{Publisher, PublisherSettings};
 
 /// How long nothing may happen before the clock is looked at.
 const LOOK: Duration = Duration::from_millis(200);
-/// A fragment that was announced and cannot be seen is waited for this long; after that, looking finds it.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// How often the known folders are looked through.
 const RESCAN: Duration = Duration::from_secs(60);
 /// How long the merges at hand, then the last messages, then the group may take when the service stops.
@@ -91,23 +92,6 @@ enum Event {
     Answered(Number, Answer),
 }
 
-/// Publishes what is in the outboxes of the folders that are named, in a thread of its own.
-fn start_telling(mut publisher: Publisher) -> (Sender<PathBuf>, JoinHandle<()>) {
-    let (news, folders) = mpsc::channel::<PathBuf>();
-    let thread = thread::spawn(move || {
-        loop {
-            match folders.recv_timeout(LOOK) {
-                Ok(folder) => publisher.send_kept(&folder),
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            }
-            publisher.advance();
-        }
-        publisher.close(FAREWELL);
-    });
-    (news, thread)
-}
-
 struct Service {
     workers: Workers,
     folders: KnownFolders,
@@ -120,32 +104,8 @@ struct Service {
     under_way: BTreeMap<Number, Task>,
     /// Runs that looking found, until they have had their turn.
     found: BTreeSet<(PathBuf, Option<RunId>)>,
-    /// Fragments merged of late, some of them before their announcement was heard.
     merged: Merged,
     next_scan: Instant,
-}
-
-/// The latest merged fragments; names are never used again.
-#[derive(Default)]
-struct Merged {
-    paths: BTreeSet<PathBuf>,
-    order: VecDeque<PathBuf>,
-}
-
-impl Merged {
-    const AT_MOST: usize = 10_000;
-
-    fn add(&mut self, fragments: Vec<PathBuf>) {
-        for path in fragments {
-            self.order.push_back(path.clone());
-            self.paths.insert(path);
-        }
-        while self.order.len() > Self::AT_MOST {
-            if let Some(oldest) = self.order.pop_front() {
-                self.paths.remove(&oldest);
-            }
-        }
-    }
 }
 
 impl Service {
@@ -257,104 +217,6 @@ impl Service {
 
     /// The run's other fragments come along with each.
     fn is_merged(&self, task: &Task) -> bool {
-        matches!(&task.work, Work::Follow(submission) if self.merged.paths.contains(&submission.fragment))
+        matches!(&task.work, Work::Follow(submission) if self.merged.has(&submission.fragment))
     }
-
-    fn answered(&mut self, number: Number, answer: Answer) {
-        self.workers.is_free(number);
-        let Some(task) = self.under_way.remove(&number) else {
-            return;
-        };
-        self.schedule.ended(&task.work);
-        if task.message.is_none() {
-            self.found
-                .remove(&(task.work.folder().into(), task.work.run()));
-        }
-        if task.message.is_some() && !matches!(answer, Answer::Refused(_)) {
-            self.folders.add(task.work.folder());
-        }
-        match answer {
-            Answer::Seen { runs, news } => self.seen(task.work.folder(), runs, news),
-            Answer::Done(fragments) => self.done(task, fragments),
-            Answer::NotThere => self.missed(task),
-            Answer::Refused(why) => {
-                warn!("a file submission is refused: {why}");
-                self.done_with(task.message);
-            }
-            Answer::Failed(why) | Answer::Busy(why) => {
-                let folder = task.work.folder().to_path_buf();
-                self.schedule.rest(&folder, Instant::now() + FIRST_RETRY);
-                self.postpone(task, &why);
-            }
-        }
-    }
-
-    fn seen(&mut self, folder: &Path, runs: Vec<RunId>, news: bool) {
-        for run in runs {
-            self.plan_found(Work::Merge(folder.into(), run));
-        }
-        if news {
-            self.tell(folder);
-        }
-    }
-
-    fn done(&mut self, task: Task, fragments: Vec<PathBuf>) {
-        if !fragments.is_empty() {
-            self.tell(task.work.folder());
-        }
-        self.merged.add(fragments);
-        self.done_with(task.message);
-    }
-
-    fn tell(&self, folder: &Path) {
-        // Where the thread has ended, the next service finds the outbox by looking.
-        let _ = self.news.send(folder.into());
-    }
-
-    /// Nothing is left to do for a message.
-    fn done_with(&mut self, message: Option<(Place, i64)>) {
-        let behind = message.and_then(|(place, _)| self.positions.done(place));
-        if let (Some(place), Some(hearing)) = (behind, &self.hearing) {
-            hearing.store(place);
-        }
-    }
-
-    fn missed(&mut self, task: Task) {
-        let sent = task.message.as_ref().map_or(0, |(_, sent)| *sent);
-        if since(sent) <= PATIENCE {
-            return self.postpone(task, "it cannot be seen yet");
-        }
-        debug!(
-            "{:?} is not there; merged already, or found by looking later",
-            task.work
-        );
-        self.done_with(task.message);
-    }
-
-    /// What looking found is found again.
-    fn postpone(&mut self, mut task: Task, why: &str) {
-        let folder = task.work.folder().display().to_string();
-        let run = task
-            .work
-            .run()
-            .map(|run| run.to_string())
-            .unwrap_or_default();
-        if task.message.is_none() || task.wait >= LONGEST_RETRY {
-            warn!(run, folder, "its fragments wait: {why}");
-        } else {
-            debug!(run, folder, "its fragments wait: {why}");
-        }
-        if task.message.is_some() {
-            let when = Instant::now() + task.wait;
-            task.wait = (task.wait * 2).min(LONGEST_RETRY);
-            self.schedule.add(task, when);
-        }
-    }
-}
-
-/// How long ago a moment was, in milliseconds since 1970.
-fn since(sent: i64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let sent = Duration::from_millis(u64::try_from(sent).unwrap_or(0));
-    now.unwrap_or_default().saturating_sub(sent)
 }

@@ -1,0 +1,116 @@
+//! What follows from an answer of those who merge.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use runledger_context::run::RunId;
+use tracing::{debug, warn};
+
+use super::Service;
+use crate::combiner::positions::Place;
+use crate::combiner::schedule::{FIRST_RETRY, LONGEST_RETRY, Task};
+use crate::combiner::work::{Answer, Work};
+use crate::combiner::workers::Number;
+
+/// A fragment that was announced and cannot be seen is waited for this long; after that, looking finds it.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+impl Service {
+    pub(super) fn answered(&mut self, number: Number, answer: Answer) {
+        self.workers.is_free(number);
+        let Some(task) = self.under_way.remove(&number) else {
+            return;
+        };
+        self.schedule.ended(&task.work);
+        if task.message.is_none() {
+            self.found
+                .remove(&(task.work.folder().into(), task.work.run()));
+        }
+        if task.message.is_some() && !matches!(answer, Answer::Refused(_)) {
+            self.folders.add(task.work.folder());
+        }
+        match answer {
+            Answer::Seen { runs, news } => self.seen(task.work.folder(), runs, news),
+            Answer::Done(fragments) => self.done(task, fragments),
+            Answer::NotThere => self.missed(task),
+            Answer::Refused(why) => {
+                warn!("a file submission is refused: {why}");
+                self.done_with(task.message);
+            }
+            Answer::Failed(why) | Answer::Busy(why) => {
+                let folder = task.work.folder().to_path_buf();
+                self.schedule.rest(&folder, Instant::now() + FIRST_RETRY);
+                self.postpone(task, &why);
+            }
+        }
+    }
+
+    fn seen(&mut self, folder: &Path, runs: Vec<RunId>, news: bool) {
+        for run in runs {
+            self.plan_found(Work::Merge(folder.into(), run));
+        }
+        if news {
+            self.tell(folder);
+        }
+    }
+
+    fn done(&mut self, task: Task, fragments: Vec<PathBuf>) {
+        if !fragments.is_empty() {
+            self.tell(task.work.folder());
+        }
+        self.merged.add(fragments);
+        self.done_with(task.message);
+    }
+
+    fn tell(&self, folder: &Path) {
+        // Where the thread has ended, the next service finds the outbox by looking.
+        let _ = self.news.send(folder.into());
+    }
+
+    /// Nothing is left to do for a message.
+    pub(super) fn done_with(&mut self, message: Option<(Place, i64)>) {
+        let behind = message.and_then(|(place, _)| self.positions.done(place));
+        if let (Some(place), Some(hearing)) = (behind, &self.hearing) {
+            hearing.store(place);
+        }
+    }
+
+    fn missed(&mut self, task: Task) {
+        let sent = task.message.as_ref().map_or(0, |(_, sent)| *sent);
+        if since(sent) <= PATIENCE {
+            return self.postpone(task, "it cannot be seen yet");
+        }
+        debug!(
+            "{:?} is not there; merged already, or found by looking later",
+            task.work
+        );
+        self.done_with(task.message);
+    }
+
+    /// What looking found is found again.
+    fn postpone(&mut self, mut task: Task, why: &str) {
+        let folder = task.work.folder().display().to_string();
+        let run = task
+            .work
+            .run()
+            .map(|run| run.to_string())
+            .unwrap_or_default();
+        if task.message.is_none() || task.wait >= LONGEST_RETRY {
+            warn!(run, folder, "its fragments wait: {why}");
+        } else {
+            debug!(run, folder, "its fragments wait: {why}");
+        }
+        if task.message.is_some() {
+            let when = Instant::now() + task.wait;
+            task.wait = (task.wait * 2).min(LONGEST_RETRY);
+            self.schedule.add(task, when);
+        }
+    }
+}
+
+/// How long ago a moment was, in milliseconds since 1970.
+fn since(sent: i64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let sent = Duration::from_millis(u64::try_from(sent).unwrap_or(0));
+    now.unwrap_or_default().saturating_sub(sent)
+}
