@@ -8,7 +8,7 @@ use runledger_listener::kafka::{EmbeddedBroker, Producer, ProducerSettings};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::process::{Finished, Service, command, runledger};
-use crate::python;
+use crate::{Kafka, python};
 
 /// The topic of notifications in the tests.
 const RUNS: &str = "test.runs";
@@ -16,7 +16,8 @@ const RUNS: &str = "test.runs";
 /// A facility of its own.
 pub struct Site {
     folder: tempfile::TempDir,
-    broker: Option<EmbeddedBroker>,
+    /// Lives as long as the site.
+    _broker: Option<EmbeddedBroker>,
     /// Where publishing goes, `host:port` or `none`.
     pub broker_address: String,
 }
@@ -26,7 +27,7 @@ impl Site {
     pub fn quiet() -> Self {
         let site = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
-            broker: None,
+            _broker: None,
             broker_address: "none".into(),
         };
         site.furnish();
@@ -39,7 +40,22 @@ impl Site {
         let broker = broker.expect("a broker on a free port");
         let site = Self {
             broker_address: broker.address(),
-            broker: Some(broker),
+            _broker: Some(broker),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        site.furnish();
+        site
+    }
+
+    /// With a real Kafka, which has the topic of notifications in four partitions.
+    ///
+    /// # Panics
+    /// The topics cannot be made.
+    pub fn over(kafka: &Kafka) -> Self {
+        kafka.make_topics(&[&format!("{RUNS}:4"), "test.damnit.file_submissions"]);
+        let site = Self {
+            broker_address: kafka.address.clone(),
+            _broker: None,
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
         site.furnish();
@@ -54,9 +70,9 @@ impl Site {
     }
 
     fn configuration(&self) -> String {
-        let brokers = match &self.broker {
-            Some(broker) => broker.address(),
-            None => "localhost:1".into(),
+        let brokers = match self.broker_address.as_str() {
+            "none" => "localhost:1",
+            address => address,
         };
         format!(
             "[notifications]\nbrokers = [{brokers:?}]\ntopics = [{RUNS:?}]\nstart_from = \"earliest\"\n\
@@ -192,6 +208,19 @@ impl Site {
         }
         let left = producer.flush(Duration::from_secs(20));
         assert!(left.is_empty(), "the broker did not take {left:?}");
+    }
+
+    /// Begins to announce runs with kafka-python, as the facility does.
+    pub fn facility_announces(
+        &self,
+        runs: std::ops::RangeInclusive<u32>,
+        pause: Duration,
+    ) -> Service {
+        let mut announce = command(&python(), &[crate::script("announce.py")]);
+        announce.args([&self.broker_address, RUNS]);
+        announce.args([runs.start(), runs.end()].map(u32::to_string));
+        announce.arg(format!("--pause={}", pause.as_secs_f64()));
+        Service::start(&mut announce, &self.path("announce.log"))
     }
 
     /// Sends the notification of one event of proposal 1234.
