@@ -193,6 +193,20 @@ fn without_supervisord_it_says_what_to_install() {
 }
 
 #[test]
+fn the_listener_logs_as_was_asked_for() {
+    let site = facility(CONTEXT);
+    let supervised = Supervised::of(&site);
+    let asked = ["--log-format", "json", "-v"];
+    supervised.daemonize_with(&asked).succeeded();
+    let log = supervised.log();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert!(!lines.is_empty());
+}
+
+#[test]
 fn a_listener_that_was_started_by_hand_or_elsewhere_is_named_and_left_alone() {
     let site = facility(CONTEXT);
     let listener = site.service(&["listen", "."]);

@@ -47,9 +47,14 @@ impl<'a> Supervised<'a> {
 
     /// `listen --daemonize`.
     pub fn daemonize(&self) -> Finished {
+        self.daemonize_with(&[])
+    }
+
+    /// `listen --daemonize` with more options.
+    pub fn daemonize_with(&self, options: &[&str]) -> Finished {
         let arguments = ["listen", "--daemonize", "."];
         let mut command = self.site.command(&self.site.listener(), &arguments);
-        Finished::of(command.env("PATH", path()))
+        Finished::of(command.args(options).env("PATH", path()))
     }
 
     /// `supervisorctl` with the configuration in the listener's folder.

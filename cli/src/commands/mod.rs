@@ -188,7 +188,9 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::NewId { db_dir } => database::new_id(&db_dir),
         Command::ReadContext => read_context::run(&here, &site),
         Command::Listener(what) => listener::run(&here, what, &site),
-        Command::Listen(listen) if listen.daemonize => daemonize::run(&dir, &site),
+        Command::Listen(listen) if listen.daemonize => {
+            daemonize::run(&dir, &site, loudness, format)
+        }
         Command::Listen(listen) => {
             logging::start(loudness, format, Some(&listen::log(&dir)?))?;
             listen::run(&dir, listen.test, &site)

@@ -10,6 +10,7 @@ use self::conf::Author;
 use self::supervisor::{Status, Supervisor};
 use super::Site;
 use crate::failure::{Failure, Result};
+use crate::logging::{LogFormat, Loudness};
 
 /// The consumer group of DAMNIT's listener under supervisord: it is told `listen .`.
 const DAMNITS_GROUP: &str = "xfel-da-damnit-.";
@@ -18,7 +19,7 @@ const DAMNITS_GROUP: &str = "xfel-da-damnit-.";
 const LOCK: &str = ".listener.lock";
 
 /// Starts supervisord, or only the listener under it; says how it is if it runs already.
-pub(super) fn run(dir: &Path, site: &Site) -> Result {
+pub(super) fn run(dir: &Path, site: &Site, loudness: Loudness, format: LogFormat) -> Result {
     if !dir.is_dir() {
         return Err(
             Failure::new(format!("there is no folder {}", dir.display()))
@@ -31,7 +32,7 @@ pub(super) fn run(dir: &Path, site: &Site) -> Result {
         Status::Unreachable => {
             nobody_else(dir)?;
             take_over(&author, site);
-            conf::write(dir, &command(site)?)?;
+            conf::write(dir, &command(site, loudness, format)?)?;
             supervisor.launch()?;
         }
         Status::Unknown => return Err(not_ours(dir)),
@@ -63,17 +64,21 @@ fn nobody_else(dir: &Path) -> Result {
     .hint("stop that one first, or give this one a folder of its own"))
 }
 
-/// The listener in its folder, with the configuration that is in force now.
-fn command(site: &Site) -> Result<Vec<PathBuf>> {
-    let program = site.local_jobs()?.program;
-    let config = site
-        .file
-        .iter()
-        .flat_map(|file| ["--config".into(), file.clone()]);
-    Ok(std::iter::once(program)
-        .chain(config)
-        .chain(["listen", "."].map(Into::into))
-        .collect())
+/// The listener in its folder, with the configuration that is in force now, logging as was asked for.
+fn command(site: &Site, loudness: Loudness, format: LogFormat) -> Result<Vec<PathBuf>> {
+    let mut words = vec![site.local_jobs()?.program];
+    if let Some(file) = &site.file {
+        words.extend(["--config".into(), file.clone()]);
+    }
+    if loudness.quiet {
+        words.push("--quiet".into());
+    }
+    words.extend((0..loudness.verbose).map(|_| "--verbose".into()));
+    if format == LogFormat::Json {
+        words.push("--log-format=json".into());
+    }
+    words.extend(["listen", "."].map(Into::into));
+    Ok(words)
 }
 
 /// Another group would not know how far DAMNIT's listener had come.
