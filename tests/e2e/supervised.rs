@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use runledger_tests::{Finished, Site, Supervised, eventually};
+use runledger_tests::{Finished, Site, Supervised, eventually, runledger};
 
 const CONTEXT: &str = r#"
 from damnit_ctx import Variable
@@ -190,6 +190,36 @@ fn without_supervisord_it_says_what_to_install() {
     let mut command = site.command(&site.listener(), &["listen", "--daemonize", "."]);
     let finished = Finished::of(command.env("PATH", "/nonexistent"));
     finished.failed(1, &["supervisorctl", "pip install supervisor", "systemd"]);
+}
+
+#[test]
+fn the_combiner_can_run_beside_it() {
+    let site = facility(CONTEXT);
+    let given = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/supervisord/combiner.conf"
+    );
+    let given = std::fs::read_to_string(given).expect("the operators' file");
+    let here = runledger().display().to_string();
+    let added = site.listener().join("supervisord.d");
+    std::fs::create_dir(&added).expect("a folder");
+    std::fs::write(
+        added.join("combiner.conf"),
+        given.replace("/usr/local/bin/runledger", &here),
+    )
+    .expect("a file");
+    let supervised = Supervised::of(&site);
+    supervised.daemonize().succeeded();
+    site.announce("migration_complete", 7);
+    let combiner =
+        || std::fs::read_to_string(site.listener().join("combiner.log")).unwrap_or_default();
+    eventually("it merges", combiner, || {
+        site.number(EVALUATED) == Some(1.0)
+    });
+    supervised.control(&["restart", "combiner"]).succeeded();
+    supervised
+        .control(&["status", "combiner", "damnit"])
+        .succeeded();
 }
 
 #[test]
