@@ -48,7 +48,7 @@ fetch() {
     need maven mvn
     say "fetching the jars of Apache Kafka into $folder"
     new=$folder.new.$$
-    mvn --quiet --batch-mode --file "$HERE/pom.xml" dependency:copy-dependencies \
+    mvn --quiet --batch-mode -Dstyle.color=never --file "$HERE/pom.xml" dependency:copy-dependencies \
         -DincludeScope=runtime "-DoutputDirectory=$new" ||
         fail 1 "Maven could not fetch the jars of Apache Kafka"
     mv --no-target-directory "$new" "$folder" 2>/dev/null || rm -rf "$new"
