@@ -10,22 +10,39 @@ import json
 import time
 
 from kafka import KafkaProducer
+from kafka.errors import NoBrokersAvailable
+
+
+PATIENCE = 120      # seconds
 
 
 def main():
     args = arguments()
-    producer = KafkaProducer(
-        bootstrap_servers=[args.broker], acks="all", enable_idempotence=True, delivery_timeout_ms=120_000,
-        reconnect_backoff_max_ms=500, value_serializer=lambda message: json.dumps(message).encode(),
-    )
+    producer = connected(args.broker)
     partitions = sorted(producer.partitions_for(args.topic))
     for run in range(args.first, args.last + 1):
         message = {"event": "migration_complete", "proposal": 1234, "run": run}
         partition = partitions[run % len(partitions)]
-        producer.send(args.topic, message, partition=partition).get(timeout=120)
+        producer.send(args.topic, message, partition=partition).get(timeout=PATIENCE)
         print(run, flush=True)
         time.sleep(args.pause)
     producer.close()
+
+
+def connected(broker):
+    """A producer; the broker may be away."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return KafkaProducer(
+                bootstrap_servers=[broker], acks="all", enable_idempotence=True,
+                delivery_timeout_ms=PATIENCE * 1000, reconnect_backoff_max_ms=500,
+                value_serializer=lambda message: json.dumps(message).encode(),
+            )
+        except NoBrokersAvailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def arguments():
