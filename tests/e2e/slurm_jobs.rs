@@ -166,6 +166,15 @@ fn a_lone_notification_becomes_a_job_on_shared_nodes_whose_clients_know_its_name
             .run_log(7)
             .contains(&format!("job id: {id}, cluster: solaris"))
     );
+    let heavy = "SELECT value FROM run_variables WHERE name='heavy' AND run=7";
+    on.until("the cluster variable's value", &listener, || {
+        on.site.number(heavy) == Some(11.5)
+    });
+    let jobs = on.jobs();
+    assert_eq!(jobs.len(), 2, "{jobs:#?}");
+    let follow_up = on.ledger().last_attempt(&jobs[1].job.processing_id);
+    let follow_up = follow_up.expect("the ledger").expect("an attempt");
+    assert_eq!(follow_up.cluster.as_deref(), Some("maxwell"));
     drop(combiner);
 }
 

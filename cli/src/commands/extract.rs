@@ -29,12 +29,28 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
         eprintln!("nothing is done here: {why}");
         return Ok(());
     }
+    if let Some(follow_up) = &extracted.follow_up {
+        submit(dir, follow_up, site);
+    }
     match extracted.cut_short {
         None => Ok(()),
         Some(cut_short) => Err(Failure::partly(format!(
             "{}; what was finished by then is kept (variables with a value: {})",
             cut_short.why, extracted.computed
         ))),
+    }
+}
+
+/// The job that follows is in the ledger: where it cannot be submitted from a node, a listener does that.
+fn submit(dir: &Path, follow_up: &Job, site: &Site) {
+    let submitted = site.dispatcher().and_then(|dispatcher| {
+        dispatcher.submit(dir, std::slice::from_ref(&follow_up.processing_id))?;
+        dispatcher.close(super::FAREWELL);
+        Ok(())
+    });
+    if let Err(why) = submitted {
+        eprintln!("the job for the cluster variables is left to the listener:");
+        why.report();
     }
 }
 

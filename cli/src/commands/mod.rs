@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runledger_context::worker::Stop;
-use runledger_listener::dispatch::{Dispatch, Queues};
+use runledger_listener::dispatch::{Dispatch, Dispatcher, Queues};
 use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
@@ -103,6 +103,12 @@ impl Site {
     fn dispatch(&self) -> Result<Dispatch> {
         let settings = self.config.jobs.dispatch();
         Ok(Dispatch::start(self.queues()?, settings, self.publisher()?))
+    }
+
+    /// The same, at a command's own hand.
+    fn dispatcher(&self) -> Result<Dispatcher> {
+        let settings = self.config.jobs.dispatch();
+        Ok(Dispatcher::new(self.queues()?, settings, self.publisher()?))
     }
 
     /// Where jobs go.

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use super::room::Loads;
+use super::submission::Scope;
 use super::{DispatchSettings, Sighting};
 use crate::Result;
 use crate::job::Job;
 use crate::job_end::{self, Outcome};
-use crate::ledger::{self, Attempt, Ending, Ledger, Load, Open, Setback, State};
+use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Load, Open, Setback, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
 use crate::queue::{Account, Ended, Fault, JobState, QueueManager, Ticket};
@@ -135,7 +136,7 @@ impl Dispatcher {
         self.recover(&mut ledger, &open)?;
         self.note_load(database_dir, &open);
         let put_off = match may_submit {
-            true => self.submit_due(&mut ledger, &open)?,
+            true => self.submit_due(&mut ledger, &open, Scope::All)?,
             false => None,
         };
         self.report(&ledger, put_off)
@@ -163,8 +164,9 @@ impl Dispatcher {
             return Ok(());
         };
         match sighting.state {
+            // It was called off while nobody could tell the queue.
             JobState::Waiting(_) | JobState::Running
-                if attempt.ended_at.is_some() && entry.held =>
+                if attempt.ended_at.is_some() && is_called_off(&entry) =>
             {
                 self.delete(std::slice::from_ref(attempt))
             }
@@ -335,6 +337,11 @@ impl Dispatcher {
 /// How long a queue is left alone after it did not answer; twice as long each further time, up to the longest.
 const REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(120);
+
+fn is_called_off(entry: &Entry) -> bool {
+    let is_killed = |message: &String| message.starts_with("killed by");
+    entry.held || entry.state == State::Cancelled || entry.message.as_ref().is_some_and(is_killed)
+}
 
 fn is_abandoned(attempt: &Attempt) -> bool {
     let is_open =

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::dispatcher::Dispatcher;
+use super::submission::Scope;
 use super::{Report, Sighting};
 use crate::Result;
 use crate::job_end;
@@ -88,6 +89,17 @@ impl Dispatcher {
         }
         self.turn(database_dir, Vec::new(), true)?;
         Ok(planned)
+    }
+
+    /// Submits these jobs of a database and no others, as far as there is room. What is not taken now stays planned.
+    ///
+    /// # Errors
+    /// The ledger or the run table cannot be used.
+    pub fn submit(&self, database_dir: &Path, ids: &[String]) -> Result<()> {
+        let mut ledger = Ledger::open(database_dir)?;
+        let open = ledger.open_attempts()?;
+        self.submit_due(&mut ledger, &open, Scope::Only(ids))
+            .map(drop)
     }
 
     /// Asks the queues about the jobs of a database, and takes their answers in. A job that they do not know is not

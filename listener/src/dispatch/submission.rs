@@ -14,7 +14,7 @@ use super::resources;
 use super::room::Room;
 use crate::Result;
 use crate::job::Job;
-use crate::ledger::{self, Ending, Entry, Handover, Ledger, Open, Setback};
+use crate::ledger::{self, Ending, Entry, Handover, Ledger, Open, Setback, State};
 use crate::queue::{Account, Batch, Fault, QueueManager, Refusal, Ticket};
 use crate::updates::Update;
 
@@ -28,6 +28,27 @@ const NO_ROOM: Duration = Duration::from_secs(1);
 struct Chain {
     name: String,
     last: Ticket,
+}
+
+/// Whose turn it is to be submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope<'a> {
+    /// Everything that is due.
+    All,
+    /// These jobs.
+    Only(&'a [String]),
+}
+
+fn due_of(ledger: &Ledger, ids: &[String]) -> Result<Vec<Entry>> {
+    let mut due = Vec::new();
+    for id in ids {
+        due.extend(
+            ledger
+                .job(id)?
+                .filter(|entry| entry.state == State::Planned && !entry.held),
+        );
+    }
+    Ok(due)
 }
 
 /// A database's submission under way.
@@ -46,6 +67,7 @@ impl Dispatcher {
         &self,
         ledger: &mut Ledger,
         open: &[Open],
+        scope: Scope<'_>,
     ) -> Result<Option<Duration>> {
         let wanted = ledger.due_count()?.min(AT_ONCE);
         if wanted == 0 {
@@ -60,7 +82,10 @@ impl Dispatcher {
         }
         let db = Database::open_with_timeout(ledger.database_dir(), PATIENCE)?;
         let room = self.grant(db.dir(), wanted, queue.limit());
-        let due = ledger.due(room.jobs)?;
+        let due = match scope {
+            Scope::All => ledger.due(room.jobs)?,
+            Scope::Only(ids) => due_of(ledger, ids)?,
+        };
         let mut hand = Hand {
             concurrent: resources::concurrent(&db, queue.concurrent())?,
             chains: chains(open, queue.name()),
@@ -68,7 +93,7 @@ impl Dispatcher {
             db,
             queue,
         };
-        let taken = self.submit(&mut hand, due, room)?;
+        let taken = self.submit_groups(&mut hand, due, room)?;
         let left = self.rest_of(queue.name());
         Ok(left.or((taken < wanted).then_some(NO_ROOM)))
     }
@@ -79,7 +104,7 @@ impl Dispatcher {
     }
 
     /// Returns for how many jobs a queue was asked.
-    fn submit(&self, hand: &mut Hand<'_>, due: Vec<Entry>, room: Room) -> Result<usize> {
+    fn submit_groups(&self, hand: &mut Hand<'_>, due: Vec<Entry>, room: Room) -> Result<usize> {
         let jobs = due.iter().map(|entry| entry.job.clone()).collect();
         let groups = gather(jobs, room, hand.queue.array_size(), hand.concurrent);
         let mut asked = 0;

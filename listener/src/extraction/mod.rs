@@ -18,8 +18,8 @@ use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
 
 use crate::Result;
-use crate::job::Job;
-use crate::ledger::{Claim, Ledger, Progress, State};
+use crate::job::{Job, Request};
+use crate::ledger::{Claim, Ledger, Planned, Progress, State};
 use crate::publisher::Publisher;
 use crate::queue::{Process, Surroundings};
 use crate::updates::{Update, VariableSet};
@@ -62,13 +62,14 @@ pub struct Extracted {
     pub progress: Option<Progress>,
     /// Why the job ended before all was evaluated.
     pub cut_short: Option<CutShort>,
+    /// The job for the variables that want a node of their own; it is in the ledger.
+    pub follow_up: Option<Job>,
     /// Why nothing was done: somebody else does it, or nobody wants it any more.
     pub refused: Option<String>,
 }
 
-/// Does a job, as the attempt of this number or as a new one, and what follows from it: on a machine without a
-/// cluster the `cluster=True` variables that it leaves behind are evaluated here as well. However it ends, that is
-/// in the ledger.
+/// Does a job, as the attempt of this number or as a new one. In Slurm a job for the `cluster=True` variables
+/// follows from it, elsewhere they are evaluated here as well. However it ends, that is in the ledger.
 ///
 /// # Errors
 /// What kept it from beginning. What goes wrong in a variable is its result, no error.
@@ -91,7 +92,18 @@ pub fn extract(
     };
     let telling = Telling::new(publisher, job, db.update_topic());
     telling.lock().drain(&job.database_dir);
-    let done = evaluate(job, attempt, settings, &mut db, &telling);
+    let mut done = evaluate(job, attempt, settings, &mut db, &telling);
+    if let Ok(Extracted {
+        follow_up: Some(follow_up),
+        ..
+    }) = &done
+    {
+        // Before the end of this one: a crash repeats it.
+        let source = format!("{} {attempt}", job.processing_id);
+        if ledger.plan(Some(&source), follow_up)? != Planned::New {
+            done.as_mut().map(|done| done.follow_up = None).ok();
+        }
+    }
     // In this order: who hears of the end finds it in the ledger.
     let (state, why) = verdict(&done);
     let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
@@ -144,29 +156,44 @@ fn evaluate(
     }
     let heartbeat = Heartbeat::start(telling, &settings.surroundings);
     worker.on_submission(submission::taken_by(telling.clone()));
-    let names = selected(worker.manifest(), job);
+    let selection = selection(worker.manifest(), job, settings);
+    let names = selection.names(worker.manifest());
+    let leaves_some = selection.leaves_cluster_variables(worker.manifest());
     info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
-    let (fragment, extracted) =
+    let (fragment, mut extracted) =
         recording::record(job, attempt, settings, &mut worker, names, &limits)?;
     drop(heartbeat);
     submission::hand_in(&job.database_dir, &fragment, job.run, &mut telling.lock())?;
     worker.end();
+    let is_whole = extracted.cut_short.is_none();
+    extracted.follow_up = (leaves_some && is_whole).then(|| follow_up(job));
     Ok(extracted)
 }
 
-/// The variables that the job asks for, and those marked `cluster=True` among them: here is no other place
+/// The variables that the job asks for; those marked `cluster=True` among them only where there is no other place
 /// to evaluate them.
-fn selected(manifest: &Manifest, job: &Job) -> Vec<String> {
+fn selection(manifest: &Manifest, job: &Job, settings: &ExtractionSettings) -> Selection {
+    let is_in_slurm = settings.surroundings.queue_id.is_some();
     let selection = Selection {
         data: job.data,
-        cluster: job.request.cluster.then_some(true),
+        cluster: (job.request.cluster || is_in_slurm).then_some(job.request.cluster),
         matches: job.request.matches.clone(),
         names: job.request.variables.clone(),
     };
     for name in selection.unknown(manifest) {
         warn!("the context file has no variable `{name}`");
     }
-    selection.names(manifest)
+    selection
+}
+
+/// The same wish, for the variables that want a node of their own.
+fn follow_up(job: &Job) -> Job {
+    let request = Request {
+        cluster: true,
+        update_variables: false,
+        ..job.request.clone()
+    };
+    Job::new(job.run, job.data, job.database_dir.clone(), request)
 }
 
 /// The Python that evaluates a database's context file.
