@@ -1,6 +1,6 @@
 //! One database's turn: what its queues said is taken in, what is due is submitted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,10 +129,11 @@ impl Dispatcher {
             return Ok(Report::default());
         }
         let mut ledger = Ledger::open_with_patience(database_dir, PATIENCE)?;
-        for sighting in sightings {
-            self.take_in(&mut ledger, sighting)?;
+        let mut open = ledger.open_attempts()?;
+        if !sightings.is_empty() {
+            self.take_in_all(&mut ledger, sightings, &open)?;
+            open = ledger.open_attempts()?;
         }
-        let open = ledger.open_attempts()?;
         self.recover(&mut ledger, &open)?;
         self.note_load(database_dir, &open);
         let put_off = match may_submit {
@@ -154,6 +155,28 @@ impl Dispatcher {
     fn note_load(&self, database_dir: &Path, open: &[Open]) {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
         loads.set(database_dir, Load::of(open));
+    }
+
+    /// What was said about an attempt that is settled by now is old.
+    fn take_in_all(
+        &self,
+        ledger: &mut Ledger,
+        sightings: Vec<Sighting>,
+        open: &[Open],
+    ) -> Result<()> {
+        let name = |attempt: &Attempt| (attempt.processing_id.clone(), attempt.number);
+        let mut open: BTreeSet<_> = open.iter().map(|open| name(&open.attempt)).collect();
+        for sighting in sightings {
+            let is_end = matches!(sighting.state, JobState::Ended(_) | JobState::Stuck(_));
+            let name = name(&sighting.attempt);
+            if open.contains(&name) {
+                self.take_in(ledger, sighting)?;
+            }
+            if is_end {
+                open.remove(&name);
+            }
+        }
+        Ok(())
     }
 
     /// What a queue said about one of its jobs.

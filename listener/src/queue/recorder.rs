@@ -10,7 +10,7 @@ use crate::job::Request;
 use crate::ledger::Attempt;
 
 /// Takes jobs and does nothing with them; or refuses them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
     batches: Mutex<Vec<Batch>>,
     states: Mutex<Vec<(String, JobState)>>,
@@ -18,9 +18,30 @@ pub struct Recorder {
     /// Whether it refuses.
     pub refuses: AtomicBool,
     tickets: AtomicUsize,
+    asked: AtomicUsize,
+    array_size: usize,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::with_arrays_of(1000)
+    }
 }
 
 impl Recorder {
+    /// One that takes so many jobs at once.
+    pub fn with_arrays_of(array_size: usize) -> Self {
+        Self {
+            batches: Mutex::default(),
+            states: Mutex::default(),
+            deleted: Mutex::default(),
+            refuses: AtomicBool::new(false),
+            tickets: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            array_size,
+        }
+    }
+
     /// One that refuses.
     pub fn refusing() -> Self {
         Self {
@@ -37,6 +58,11 @@ impl Recorder {
     /// What it says from now on about the job that it has named so.
     pub fn say(&self, ticket: &str, state: JobState) {
         locked(&self.states).insert(0, (ticket.to_owned(), state));
+    }
+
+    /// How often it was asked about its jobs.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// What it was told to take out, by its own names.
@@ -71,7 +97,7 @@ impl QueueManager for Recorder {
     }
 
     fn array_size(&self) -> usize {
-        1000
+        self.array_size
     }
 
     fn cluster(&self, _request: &Request) -> Option<String> {
@@ -107,6 +133,7 @@ impl QueueManager for Recorder {
     }
 
     fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let ids = attempts
             .iter()
             .map(|attempt| attempt.queue_id.as_deref().unwrap_or(""));

@@ -1,0 +1,304 @@
+//! What queues have in common: gathering, limits, retries, and what people want done with jobs.
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Dispatcher, Limits, Order, Queues};
+use runledger_listener::job::Job;
+use runledger_listener::job_end::Retries;
+use runledger_listener::ledger::{Ending, Entry, Ledger, State};
+use runledger_listener::queue::{Account, Fault, JobState, Recorder};
+use support::*;
+
+fn settings(limits: Limits) -> DispatchSettings {
+    DispatchSettings {
+        retries: Retries {
+            limit: 2,
+            first: Duration::from_millis(10),
+            longest: Duration::from_millis(10),
+        },
+        limits,
+    }
+}
+
+fn started(recorder: &Arc<Recorder>, limits: Limits) -> Dispatch {
+    let queues = Queues::shared(recorder.clone());
+    Dispatch::start(queues, settings(limits), publisher(Some(NOBODY)))
+}
+
+/// Without threads: one turn after the other.
+fn by_hand(recorder: &Arc<Recorder>, limits: Limits) -> Dispatcher {
+    let queues = Queues::shared(recorder.clone());
+    Dispatcher::new(queues, settings(limits), publisher(Some(NOBODY)))
+}
+
+fn entry(job: &Job) -> Entry {
+    let ledger = Ledger::open(&job.database_dir).unwrap();
+    ledger.job(&job.processing_id).unwrap().unwrap()
+}
+
+fn planned_many(folder: &Path, count: u32) -> Vec<Job> {
+    (1..=count).map(|run| planned(folder, run)).collect()
+}
+
+/// How many jobs each batch has, and how many of them run at once.
+fn shape(recorder: &Recorder) -> Vec<(usize, Option<u32>)> {
+    let batches = recorder.batches();
+    let shape = batches
+        .iter()
+        .map(|batch| (batch.jobs.len(), batch.handover.width));
+    shape.collect()
+}
+
+fn account(fault: Fault, words: &str) -> JobState {
+    JobState::Ended(Account {
+        ending: Ending::Unseen,
+        fault,
+        peak_memory: None,
+        words: words.into(),
+    })
+}
+
+#[test]
+fn a_backlog_goes_as_arrays_one_after_the_other_and_a_lone_job_does_not_wait_behind_them() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::with_arrays_of(20)));
+    planned_many(folder.path(), 58);
+    let dispatcher = by_hand(&recorder, Limits::default());
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    assert_eq!(
+        shape(&recorder),
+        [(20, Some(15)), (20, Some(15)), (18, Some(15))]
+    );
+    let after: Vec<_> = recorder
+        .batches()
+        .into_iter()
+        .map(|batch| batch.after.map(|ticket| ticket.id))
+        .collect();
+    assert_eq!(after, [None, Some("1".into()), Some("2".into())]);
+    planned(folder.path(), 9000);
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    let lone = recorder.batches().pop().unwrap();
+    assert_eq!((lone.jobs.len(), lone.after), (1, None));
+}
+
+#[test]
+fn the_databases_own_number_of_concurrent_jobs_is_kept() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let mut db = runledger_storage::Database::open(folder.path()).unwrap();
+    let three = runledger_storage::CellValue::Integer(3);
+    db.set_setting("concurrent_jobs", &three).unwrap();
+    planned_many(folder.path(), 10);
+    by_hand(&recorder, Limits::default())
+        .turn(folder.path(), Vec::new(), true)
+        .unwrap();
+    assert_eq!(shape(&recorder), [(10, Some(3))]);
+}
+
+#[test]
+fn no_more_are_queued_than_the_limits_of_a_database_and_of_all_allow() {
+    let (one, other, recorder) = (database(), database(), Arc::new(Recorder::default()));
+    let limits = Limits {
+        queued: Some(4),
+        queued_total: Some(6),
+        ..Limits::default()
+    };
+    let dispatcher = by_hand(&recorder, limits);
+    for folder in [&one, &other] {
+        planned_many(folder.path(), 10);
+        let report = dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+        assert!(report.next.is_some(), "the others have their turn later");
+    }
+    assert_eq!(shape(&recorder), [(4, Some(4)), (2, Some(2))]);
+}
+
+#[test]
+fn where_one_may_run_many_go_as_an_array_of_which_one_runs() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let limits = Limits {
+        running: Some(1),
+        ..Limits::default()
+    };
+    planned_many(folder.path(), 5);
+    let dispatcher = by_hand(&recorder, limits);
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    planned(folder.path(), 9);
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    assert_eq!(shape(&recorder), [(5, Some(1))]);
+}
+
+#[test]
+fn what_ends_makes_room_for_what_waits() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let limits = Limits {
+        queued: Some(1),
+        ..Limits::default()
+    };
+    let jobs = planned_many(folder.path(), 2);
+    let dispatch = started(&recorder, limits);
+    dispatch.look_at(folder.path());
+    eventually("the first one is submitted", || {
+        recorder.batches().len() == 1
+    });
+    recorder.say(
+        "1",
+        account(Fault::Job, "its process ended with exit code 1"),
+    );
+    eventually("then the other one", || recorder.batches().len() == 2);
+    assert_eq!(entry(&jobs[0]).state, State::Failed);
+}
+
+#[test]
+fn a_refused_job_is_tried_again_and_then_it_has_failed() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::refusing()));
+    let job = planned(folder.path(), 7);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it has failed", || entry(&job).state == State::Failed);
+    let why = entry(&job).message.unwrap();
+    assert!(
+        why.contains("it refuses everything") && why.contains("3 times"),
+        "{why}"
+    );
+    let ledger = Ledger::open(folder.path()).unwrap();
+    assert_eq!(ledger.attempts(&job.processing_id).unwrap().len(), 3);
+    drop(dispatch);
+    recorder.refuses.store(false, Ordering::Relaxed);
+    let ids = [job.processing_id.clone()];
+    let again = by_hand(&recorder, Limits::default()).retry(folder.path(), &ids);
+    assert_eq!(again.unwrap(), ids);
+    assert_eq!(
+        (entry(&job).state, entry(&job).failures),
+        (State::Submitted, 0)
+    );
+}
+
+#[test]
+fn a_node_that_fails_costs_a_try_and_a_users_error_is_final() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    recorder.say("1", account(Fault::Queue, "its node failed"));
+    recorder.say(
+        "2",
+        account(Fault::Job, "its process ended with exit code 1"),
+    );
+    eventually("it has failed", || entry(&job).state == State::Failed);
+    assert_eq!(recorder.batches().len(), 2);
+    assert_eq!(entry(&job).failures, 1);
+    let ledger = Ledger::open(folder.path()).unwrap();
+    let reasons: Vec<_> = ledger
+        .attempts(&job.processing_id)
+        .unwrap()
+        .into_iter()
+        .map(|attempt| attempt.reason.unwrap_or_default())
+        .collect();
+    assert_eq!(reasons[0], "its node failed");
+}
+
+#[test]
+fn a_job_that_waits_for_ever_is_taken_out_and_submitted_anew() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    recorder.say("1", JobState::Stuck("DependencyNeverSatisfied".into()));
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("another one is submitted", || recorder.batches().len() == 2);
+    assert_eq!(recorder.deleted(), ["1"]);
+    eventually("it waits there", || entry(&job).state == State::Pending);
+}
+
+#[test]
+fn a_job_that_the_queue_forgot_is_lost_only_after_a_while_and_has_another_try() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    planned(folder.path(), 7);
+    recorder.say("1", JobState::Gone);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("another one is submitted", || recorder.batches().len() == 2);
+}
+
+#[test]
+fn a_queue_that_says_nothing_loses_nobody() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    recorder.say("1", JobState::Silent);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it was asked often", || recorder.asked() > 30);
+    assert_eq!(
+        (recorder.batches().len(), entry(&job).state),
+        (1, State::Submitted)
+    );
+}
+
+#[test]
+fn a_word_that_we_do_not_know_is_shown_to_people() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    recorder.say("1", JobState::Other("EXPEDITING".into()));
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it is in the ledger", || {
+        entry(&job)
+            .message
+            .is_some_and(|message| message.contains("EXPEDITING"))
+    });
+}
+
+#[test]
+fn jobs_can_be_cancelled_stopped_and_killed_and_the_clients_hear_of_it() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let jobs = planned_many(folder.path(), 3);
+    let dispatcher = by_hand(&recorder, Limits::default());
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    for (job, order) in jobs.iter().zip([Order::Cancel, Order::Stop, Order::Kill]) {
+        let ids = [job.processing_id.clone()];
+        assert_eq!(
+            dispatcher.call_off(folder.path(), &ids, order).unwrap(),
+            ids
+        );
+    }
+    assert_eq!(recorder.deleted(), ["1_0", "1_1", "1_2"]);
+    let states: Vec<_> = jobs
+        .iter()
+        .map(|job| (entry(job).state, entry(job).held))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (State::Cancelled, false),
+            (State::Planned, true),
+            (State::Failed, false)
+        ]
+    );
+    assert!(entry(&jobs[2]).message.unwrap().starts_with("killed by "));
+    dispatcher.close(Duration::from_secs(1));
+    let told = waiting(folder.path());
+    let count = |kind: &str| told.iter().filter(|told| told["msg_kind"] == kind).count();
+    assert_eq!(
+        (count("processing_state_set"), count("processing_finished")),
+        (3, 3)
+    );
+    let log = std::fs::read_to_string(jobs[0].log()).unwrap();
+    assert!(log.contains("cancelled by "), "{log}");
+}
+
+#[test]
+fn what_is_stopped_stays_so_until_it_is_to_go_on() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    let dispatcher = by_hand(&recorder, Limits::default());
+    let ids = [job.processing_id.clone()];
+    dispatcher
+        .call_off(folder.path(), &ids, Order::Stop)
+        .unwrap();
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    assert!(recorder.batches().is_empty());
+    dispatcher.retry(folder.path(), &ids).unwrap();
+    assert_eq!(recorder.batches().len(), 1);
+}

@@ -1,0 +1,291 @@
+//! Faults of Slurm that a real one shows rarely, staged with stand-ins for its commands.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
+use runledger_listener::job::Job;
+use runledger_listener::job_end::Retries;
+use runledger_listener::ledger::{Entry, Ledger, State};
+use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, SlurmSettings};
+use support::*;
+
+/// Stand-ins for Slurm's commands, which are shell scripts that find their folder in `$HERE`.
+struct Stage {
+    tools: tempfile::TempDir,
+    database: tempfile::TempDir,
+}
+
+/// Says its number, and keeps its arguments one a line.
+const SBATCH: &str = "printf '%s\\n' \"$@\" >> $HERE/submitted\necho >> $HERE/count\n\
+                      echo \"$(wc -l < $HERE/count);solaris\"";
+const NOTHING: &str = "true";
+
+impl Stage {
+    fn new(sbatch: &str, squeue: &str, sacct: &str) -> Self {
+        let stage = Self {
+            tools: tempfile::tempdir().unwrap(),
+            database: database(),
+        };
+        for (name, script) in [
+            ("sbatch", sbatch),
+            ("squeue", squeue),
+            ("sacct", sacct),
+            ("scancel", "echo \"$@\" >> $HERE/cancelled"),
+            ("runledger", "echo \"$@\" >> $HERE/here"),
+        ] {
+            stage.tool(name, script);
+        }
+        stage
+    }
+
+    fn tool(&self, name: &str, script: &str) {
+        let here = self.tools.path().display();
+        let (new, path) = (self.path(&format!("{name}.new")), self.path(name));
+        std::fs::write(&new, format!("#!/bin/sh\nHERE={here}\n{script}\n")).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.tools.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    fn settings(&self) -> SlurmSettings {
+        SlurmSettings {
+            every: Duration::from_millis(20),
+            gone_after: Duration::from_millis(200),
+            patience: Duration::from_secs(20),
+            sbatch: self.path("sbatch"),
+            squeue: self.path("squeue"),
+            sacct: self.path("sacct"),
+            scancel: self.path("scancel"),
+            ..SlurmSettings::default()
+        }
+    }
+
+    fn dispatch(&self, settings: SlurmSettings, falls_back: bool) -> Dispatch {
+        let program = self.path("runledger");
+        let local = LocalQueue::new(LocalSettings {
+            program: program.clone(),
+            config: None,
+            limit: 2,
+        });
+        let queues = Queues::only(SlurmQueue::new(settings, program, None)).beside(local);
+        queues.fall_back(falls_back);
+        let retries = Retries {
+            limit: 3,
+            first: Duration::from_millis(10),
+            longest: Duration::from_millis(10),
+        };
+        let settings = DispatchSettings {
+            retries,
+            ..DispatchSettings::default()
+        };
+        Dispatch::start(queues, settings, publisher(None))
+    }
+
+    fn begin(&self) -> (Job, Dispatch) {
+        let job = planned(self.folder(), 7);
+        let dispatch = self.dispatch(self.settings(), false);
+        dispatch.look_at(self.folder());
+        (job, dispatch)
+    }
+
+    fn folder(&self) -> &Path {
+        self.database.path()
+    }
+
+    fn entry(&self, job: &Job) -> Entry {
+        let ledger = Ledger::open(self.folder()).unwrap();
+        ledger.job(&job.processing_id).unwrap().unwrap()
+    }
+
+    fn attempts(&self, job: &Job) -> usize {
+        let ledger = Ledger::open(self.folder()).unwrap();
+        ledger.attempts(&job.processing_id).unwrap().len()
+    }
+}
+
+/// A `squeue` that says this about the job of the last submission.
+fn in_queue(state: &str) -> String {
+    format!(
+        "token=$(grep -A1 -e --comment $HERE/submitted 2>/dev/null | tail -1)\n\
+         [ -n \"$token\" ] && echo \"$(wc -l < $HERE/count)|{state}|N/A|$token\"\ntrue"
+    )
+}
+
+#[test]
+fn a_controller_that_is_down_is_waited_for_and_the_job_has_no_failure() {
+    let down = "echo \"sbatch: error: 'solaris' can't be reached now, or it is an invalid entry for --cluster.\" >&2\n\
+                echo >> $HERE/tried\nexit 1";
+    let stage = Stage::new(down, NOTHING, NOTHING);
+    let (job, _dispatch) = stage.begin();
+    eventually("it was tried", || !stage.text("tried").is_empty());
+    stage.tool("sbatch", SBATCH);
+    stage.tool("squeue", &in_queue("PENDING|Priority"));
+    eventually("it waits in the queue", || {
+        stage.entry(&job).state == State::Pending
+    });
+    assert_eq!(stage.entry(&job).failures, 0);
+}
+
+#[test]
+fn a_queue_that_does_not_answer_is_never_taken_for_an_empty_one() {
+    let down = "echo >> $HERE/asked\necho 'slurm_load_jobs error: Unable to contact slurm controller' >&2\nexit 1";
+    let stage = Stage::new(SBATCH, down, NOTHING);
+    let (job, _dispatch) = stage.begin();
+    eventually("it was asked often", || {
+        stage.text("asked").lines().count() > 4
+    });
+    assert_eq!(
+        (stage.entry(&job).state, stage.attempts(&job)),
+        (State::Submitted, 1)
+    );
+}
+
+#[test]
+fn accounts_that_do_not_answer_lose_nobody() {
+    let stage = Stage::new(SBATCH, NOTHING, "echo >> $HERE/asked\nexit 1");
+    let (job, _dispatch) = stage.begin();
+    eventually("they were asked often", || {
+        stage.text("asked").lines().count() > 15
+    });
+    assert_eq!(
+        (stage.entry(&job).state, stage.attempts(&job)),
+        (State::Submitted, 1)
+    );
+}
+
+#[test]
+fn a_job_that_neither_the_queue_nor_the_accounts_know_is_submitted_again() {
+    let stage = Stage::new(SBATCH, NOTHING, NOTHING);
+    let (job, _dispatch) = stage.begin();
+    eventually("it has a second attempt", || stage.attempts(&job) >= 2);
+    assert!(stage.entry(&job).failures >= 1);
+}
+
+#[test]
+fn a_number_that_is_used_again_is_another_job() {
+    let stage = Stage::new(
+        SBATCH,
+        "echo '1|RUNNING|None|N/A|of somebody else'",
+        NOTHING,
+    );
+    let (job, _dispatch) = stage.begin();
+    eventually("ours is not there", || stage.attempts(&job) >= 2);
+}
+
+#[test]
+fn a_submission_whose_answer_was_lost_is_found_again_and_not_repeated() {
+    let silent = format!(
+        "({SBATCH}) > /dev/null\necho 'sbatch: error: Socket timed out on send/recv operation' >&2\nexit 1"
+    );
+    let stage = Stage::new(&silent, &in_queue("PENDING|Priority"), NOTHING);
+    let (job, _dispatch) = stage.begin();
+    eventually("it waits in the queue", || {
+        stage.entry(&job).state == State::Pending
+    });
+    assert_eq!(stage.text("count").lines().count(), 1);
+}
+
+#[test]
+fn a_dependency_that_cannot_be_met_is_cancelled_and_submitted_anew() {
+    let stuck = in_queue("PENDING|DependencyNeverSatisfied");
+    let stage = Stage::new(SBATCH, &stuck, NOTHING);
+    let (job, _dispatch) = stage.begin();
+    eventually("it has a second attempt", || stage.attempts(&job) >= 2);
+    assert!(stage.text("cancelled").contains("--clusters solaris 1"));
+}
+
+#[test]
+fn what_slurm_refuses_is_done_here_where_that_is_allowed() {
+    let refuses = "echo 'sbatch: error: Batch job submission failed: Invalid partition name specified' >&2\nexit 1";
+    let stage = Stage::new(refuses, NOTHING, NOTHING);
+    planned(stage.folder(), 7);
+    let dispatch = stage.dispatch(stage.settings(), true);
+    dispatch.look_at(stage.folder());
+    eventually("it runs here", || {
+        stage.text("here").contains("extract 1234 7 raw")
+    });
+}
+
+#[test]
+fn where_there_is_no_sbatch_jobs_run_here_if_that_is_allowed_and_wait_if_not() {
+    let stage = Stage::new(SBATCH, NOTHING, NOTHING);
+    let job = planned(stage.folder(), 7);
+    let without = SlurmSettings {
+        sbatch: "/no/such/sbatch".into(),
+        ..stage.settings()
+    };
+    let waits = stage.dispatch(without.clone(), false);
+    waits.look_at(stage.folder());
+    eventually("it says what is missing", || {
+        let why = stage.entry(&job).message.unwrap_or_default();
+        why.contains("/no/such/sbatch") && why.contains("allow-local-processing")
+    });
+    assert_eq!(
+        (stage.entry(&job).state, stage.entry(&job).failures),
+        (State::Planned, 0)
+    );
+    drop(waits);
+    let dispatch = stage.dispatch(without, true);
+    dispatch.look_at(stage.folder());
+    eventually("it runs here", || {
+        stage.text("here").contains("extract 1234 7 raw")
+    });
+}
+
+#[test]
+fn sbatch_is_told_nothing_of_arrays_desktops_and_preloaded_libraries() {
+    let stage = Stage::new(
+        &format!("env > $HERE/environment; {SBATCH}"),
+        NOTHING,
+        NOTHING,
+    );
+    let (_job, _dispatch) = stage.begin();
+    eventually("it was submitted", || !stage.text("count").is_empty());
+    let environment = stage.text("environment");
+    for name in ["SLURM_ARRAY_", "DISPLAY=", "LD_PRELOAD="] {
+        assert!(
+            !environment.lines().any(|line| line.starts_with(name)),
+            "{name}"
+        );
+    }
+    let submitted = stage.text("submitted");
+    let log = stage.folder().join("process_logs/r7-p1234.out");
+    assert!(submitted.contains(&format!("-o\n{}\n--open-mode=append\n", log.display())));
+    assert!(log.is_file());
+}
+
+#[test]
+fn a_lone_job_is_submitted_at_once_while_the_queue_is_slow_to_answer() {
+    let slow = "echo >> $HERE/asked; exec sleep 20";
+    let stage = Stage::new(&format!("date +%s.%N > $HERE/at; {SBATCH}"), slow, NOTHING);
+    let (_job, dispatch) = stage.begin();
+    eventually("the queue is asked", || !stage.text("asked").is_empty());
+    let mut best = Duration::MAX;
+    // The machine may be busy with something else at any one moment.
+    for run in 8..14 {
+        std::fs::remove_file(stage.path("at")).unwrap();
+        let job = planned(stage.folder(), run);
+        let planned_at = SystemTime::now();
+        dispatch.planned(stage.folder(), [job]);
+        eventually("it is submitted", || stage.text("at").ends_with('\n'));
+        let at: f64 = stage.text("at").trim().parse().unwrap();
+        let started = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(at);
+        best = best.min(started.duration_since(planned_at).unwrap_or_default());
+        eventually("its answer is written down", || {
+            stage.text("count").lines().count() == run as usize - 6
+        });
+    }
+    println!("from planned to sbatch: {best:?}");
+    assert!(best < Duration::from_millis(50), "{best:?}");
+}
