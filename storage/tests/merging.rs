@@ -113,6 +113,32 @@ fn a_file_that_is_added_to_has_what_one_has_that_is_composed() {
     assert_eq!(wrong, "", "RUNLEDGER_TEST_MERGES=\"{merges} {seed}\"");
 }
 
+#[test]
+fn a_large_file_has_a_fourth_more_than_it_needs_at_most_however_often_a_variable_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let place = run_file::path(dir, RUN);
+    let replace = |number| {
+        let outcomes = [("v".to_owned(), numbers(20_000, number))];
+        fragment(dir, &number.to_string(), &outcomes);
+        merge_all(dir);
+        (inode(&place), fs::metadata(&place).unwrap().blocks() * 512)
+    };
+    let both = [("big", numbers(600_000, 1)), ("v", numbers(20_000, 0))];
+    fragment(dir, "0", &both.map(|(name, one)| (name.to_owned(), one)));
+    merge_all(dir);
+    let first = fs::metadata(&place).unwrap().blocks() * 512;
+    let seen: Vec<_> = (1..30).map(replace).collect();
+    let most = seen.iter().map(|(_, size)| *size).max().unwrap();
+    // Beside a fourth, the last results before it is composed anew.
+    assert!(
+        most < first * 5 / 4 + 400_000,
+        "{most} bytes, {first} of them alive"
+    );
+    let added = seen.windows(2).filter(|two| two[0].0 == two[1].0).count();
+    assert!((15..29).contains(&added), "{added} of 29 were added");
+}
+
 /// Merges a folder's fragments, in the order in which they were written, with DAMNIT's own combiner.
 fn merge_as_damnit(python: &Path, dir: &Path) {
     let script = "from pathlib import Path

@@ -263,3 +263,13 @@ unsafe extern "C" fn truncate(file: *mut Opened, _how: hid_t, _closing: bool) ->
     overlay.length = overlay.length.max(overlay.end);
     0
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_library_is_the_one_whose_structures_these_are() {
+        // Of another one: compare them with its `H5FDdevelop.h`.
+        let (major, minor, _) = hdf5_metno::library_version();
+        assert_eq!((major, minor), (2, 2));
+    }
+}
