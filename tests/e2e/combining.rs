@@ -9,8 +9,8 @@ use runledger_context::run::RunId;
 use runledger_context::value::{Array, Cell, Data, Dtype, Outcome, Summary};
 use runledger_listener::kafka::{Producer, ProducerSettings};
 use runledger_listener::updates::{FILE_SUBMISSIONS, Update};
-use runledger_storage::fragment::FragmentWriter;
-use runledger_storage::run_file;
+use runledger_storage::fragment::{self, FragmentWriter};
+use runledger_storage::{CellValue, run_file};
 use runledger_tests::{Service, Site, eventually};
 
 const CONTEXT: &str = "
@@ -42,8 +42,8 @@ fn run(number: u32) -> RunId {
     RunId::new(1234, number)
 }
 
-/// A complete fragment of a run, announced.
-fn hand_in(site: &Site, number: u32, token: &str, value: f64) -> PathBuf {
+/// A complete fragment of a run.
+fn complete(site: &Site, number: u32, token: &str, value: f64) -> PathBuf {
     let array = Array {
         dtype: Dtype::Plain("<f8".into()),
         shape: Vec::new(),
@@ -58,7 +58,12 @@ fn hand_in(site: &Site, number: u32, token: &str, value: f64) -> PathBuf {
     let mut writer = writer.expect("a fragment");
     let saved = writer.save("energy", &Outcome::Cell(Box::new(cell)));
     saved.expect("a value in it");
-    let file = writer.finish().expect("its end");
+    writer.finish().expect("its end")
+}
+
+/// The same, announced.
+fn hand_in(site: &Site, number: u32, token: &str, value: f64) -> PathBuf {
+    let file = complete(site, number, token, value);
     let producer = Producer::new(&ProducerSettings::to(&site.broker_address)).expect("a producer");
     let update = Update::submission(&site.db(), &file, run(number));
     let sent = producer.send(1, FILE_SUBMISSIONS, &update.payload());
@@ -78,16 +83,30 @@ struct Worker(Pid);
 impl Worker {
     /// The first one that the combiner has.
     fn of(combiner: &Service) -> Self {
-        let tasks = format!("/proc/{}/task", combiner.id());
-        let children = || {
-            let tasks = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
-            let lists = tasks.map(|task| std::fs::read_to_string(task.path().join("children")));
-            let all: Vec<String> = lists.map(Result::unwrap_or_default).collect();
-            all.concat().split_whitespace().next().map(str::to_owned)
-        };
-        eventually("a process", || combiner.said(), || children().is_some());
-        let pid = children().and_then(|pid| pid.parse().ok());
-        Self(Pid::from_raw(pid.expect("a number")))
+        let is_there = || !Self::all_of(combiner).is_empty();
+        eventually("a process", || combiner.said(), is_there);
+        let worker = Self::all_of(combiner).swap_remove(0);
+        eventually("its merge", || combiner.said(), || worker.waits_for_a_run());
+        worker
+    }
+
+    /// Whether it has all that it needs but the right to merge, and nothing that another one might wait for.
+    fn waits_for_a_run(&self) -> bool {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.0));
+        let files = files.into_iter().flatten().flatten();
+        let mut targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+        targets.any(|target| target.ends_with(".merging"))
+    }
+
+    /// Those that it has now.
+    fn all_of(combiner: &Service) -> Vec<Self> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", combiner.id()));
+        let tasks = tasks.into_iter().flatten().flatten();
+        let lists = tasks.map(|task| std::fs::read_to_string(task.path().join("children")));
+        let lists: Vec<String> = lists.map(Result::unwrap_or_default).collect();
+        let lists = lists.concat();
+        let pids = lists.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.map(|pid| Self(Pid::from_raw(pid))).collect()
     }
 
     fn signal(&self, signal: Signal) {
@@ -202,4 +221,87 @@ fn what_a_job_had_finished_is_merged_although_nobody_saw_it_killed() {
     let (class, message) = site.error("second").expect("an error");
     assert_eq!(class, "JobDied");
     assert!(message.contains("vanished"), "{message}");
+}
+
+/// How often the combiner is killed; a soak asks for more.
+fn rounds() -> u32 {
+    let asked = std::env::var("RUNLEDGER_TEST_ROUNDS");
+    asked.map_or(12, |rounds| rounds.parse().expect("a number of rounds"))
+}
+
+/// A number in a run's file.
+fn in_file(site: &Site, number: u32) -> Option<CellValue> {
+    // As a fragment, the file tells the same of its variables.
+    let summaries = fragment::summaries(&run_file::path(&site.db(), run(number)));
+    let rows = summaries.expect("a file that can be read").rows;
+    let row = rows.into_iter().find(|(name, _)| name == "energy");
+    row.map(|(_, row)| row.value)
+}
+
+#[test]
+fn whenever_the_combiner_is_killed_nothing_is_lost_and_no_file_is_broken() {
+    const RUNS: u32 = 6;
+    let (site, _) = combining();
+    let db = site.db();
+    let add = [
+        "listener".as_ref(),
+        "add".as_ref(),
+        "1234".as_ref(),
+        db.as_os_str(),
+    ];
+    runledger_tests::Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
+    let rounds = rounds();
+    for round in 1..=rounds {
+        for number in 1..=RUNS {
+            complete(&site, number, &format!("round{round}"), f64::from(round));
+        }
+        let mut combiner = site.service(&["combiner", "run"]);
+        // Each time a little later in its work.
+        std::thread::sleep(Duration::from_millis(u64::from(round * 17 % 400)));
+        let workers = Worker::all_of(&combiner);
+        combiner.kill();
+        for worker in workers {
+            let _ = kill(worker.0, Signal::SIGKILL);
+        }
+        for number in 1..=RUNS {
+            let place = run_file::path(&db, run(number));
+            assert!(!place.is_file() || in_file(&site, number).is_some());
+        }
+    }
+    let combiner = site.service(&["combiner", "run"]);
+    let is_done = |number| energy(&site, number) == Some(f64::from(rounds));
+    let said = || combiner.said();
+    eventually("all rows", said, || (1..=RUNS).all(is_done));
+    let left = || {
+        let files = std::fs::read_dir(db.join("extracted_data")).expect("the results");
+        let names = files.map(|file| file.expect("a file").file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+    };
+    let is_fragment = |name: &String| name.contains("round");
+    eventually(
+        "no fragment is left",
+        || format!("{:?}", left()),
+        || !left().iter().any(is_fragment),
+    );
+    for number in 1..=RUNS {
+        assert_eq!(
+            in_file(&site, number),
+            Some(CellValue::Real(f64::from(rounds)))
+        );
+    }
+    let ledger = || rusqlite::Connection::open(db.join("ledger.sqlite")).expect("the ledger");
+    let waiting = "SELECT count(*) FROM outbox";
+    let count = || {
+        ledger()
+            .query_row(waiting, [], |row| row.get::<_, i64>(0))
+            .expect("a number")
+    };
+    eventually("all is told", said, || count() == 0);
+    let told = "SELECT count(DISTINCT run) FROM merged";
+    let runs: u32 = ledger()
+        .query_row(told, [], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(runs, RUNS);
 }

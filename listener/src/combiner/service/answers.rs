@@ -22,15 +22,14 @@ impl Service {
             return;
         };
         self.schedule.ended(&task.work);
-        if task.message.is_none() {
-            self.found
-                .remove(&(task.work.folder().into(), task.work.run()));
-        }
         if task.message.is_some() && !matches!(answer, Answer::Refused(_)) {
             self.folders.add(task.work.folder());
         }
         match answer {
-            Answer::Seen { runs, news } => self.seen(task.work.folder(), runs, news),
+            Answer::Seen { runs, news } => {
+                self.forget(&task.work);
+                self.seen(task.work.folder(), runs, news);
+            }
             Answer::Done(fragments) => self.done(task, fragments),
             Answer::NotThere => self.missed(task),
             Answer::Refused(why) => {
@@ -54,11 +53,19 @@ impl Service {
         }
     }
 
+    /// It need not be found again before it is planned again.
+    fn forget(&mut self, work: &Work) {
+        self.found.remove(&(work.folder().into(), work.run()));
+    }
+
     fn done(&mut self, task: Task, fragments: Vec<PathBuf>) {
         if !fragments.is_empty() {
             self.tell(task.work.folder());
         }
         self.merged.add(fragments);
+        if task.message.is_none() {
+            self.forget(&task.work);
+        }
         self.done_with(task.message);
     }
 
@@ -87,24 +94,22 @@ impl Service {
         self.done_with(task.message);
     }
 
-    /// What looking found is found again.
+    /// What looking found is found again, if it takes so long.
     fn postpone(&mut self, mut task: Task, why: &str) {
         let folder = task.work.folder().display().to_string();
-        let run = task
-            .work
-            .run()
-            .map(|run| run.to_string())
-            .unwrap_or_default();
-        if task.message.is_none() || task.wait >= LONGEST_RETRY {
-            warn!(run, folder, "its fragments wait: {why}");
-        } else {
+        let run = task.work.run().map(|run| run.to_string());
+        let run = run.unwrap_or_default();
+        if task.wait < LONGEST_RETRY {
             debug!(run, folder, "its fragments wait: {why}");
+        } else {
+            warn!(run, folder, "its fragments wait: {why}");
+            if task.message.is_none() {
+                return self.forget(&task.work);
+            }
         }
-        if task.message.is_some() {
-            let when = Instant::now() + task.wait;
-            task.wait = (task.wait * 2).min(LONGEST_RETRY);
-            self.schedule.add(task, when);
-        }
+        let when = Instant::now() + task.wait;
+        task.wait = (task.wait * 2).min(LONGEST_RETRY);
+        self.schedule.add(task, when);
     }
 }
 
