@@ -1,7 +1,7 @@
 //! What is new behind the content that is there, then one switch to it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::book::Book;
 use super::composing::SMALL;
@@ -107,7 +107,11 @@ pub(super) fn append(base: Base, sources: &[Source]) -> Result<Ready, Failure> {
         root: written.root,
         end: written.end + bytes.len() as u64,
     };
-    Ok(Ready { place, new })
+    Ok(Ready {
+        place,
+        new,
+        path: path.clone(),
+    })
 }
 
 /// Gives back the space of what was written and did not become the content: the disk may be full.
@@ -134,11 +138,21 @@ fn after(mut book: Book, sizes: Sizes, next_dimension: i32) -> Book {
 pub(super) struct Ready {
     pub(super) place: Place,
     new: New,
+    path: PathBuf,
 }
 
 impl Ready {
     /// Makes it the file's content.
+    ///
+    /// # Errors
+    /// The system's, or that the file has not this name any more: the results are where nobody finds them.
     pub(super) fn switch(&mut self) -> io::Result<()> {
-        self.place.switch(&self.new)
+        self.place.switch(&self.new)?;
+        match self.place.disk.is_at(&self.path)? {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "another program replaced the file while results were added to it",
+            )),
+        }
     }
 }

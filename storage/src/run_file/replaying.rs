@@ -275,3 +275,30 @@ fn a_reader_may_have_asked_for_the_length_and_read_the_end_before_the_merge() {
     copy.file.set_len(merge.before.len() as u64).unwrap();
     assert!(content(&copy.place) == merge.new);
 }
+
+#[test]
+fn a_file_that_another_program_replaces_or_changes_meanwhile_costs_no_results() {
+    type Act = fn(&Path);
+    let replace: Act = |place| {
+        fs::copy(place, place.with_extension("new")).unwrap();
+        fs::rename(place.with_extension("new"), place).unwrap();
+    };
+    let change: Act = |place| {
+        let file = fs::File::options().write(true).open(place).unwrap();
+        file.write_all_at(&[1], 72).unwrap();
+    };
+    for (act, words) in [(replace, "replaced"), (change, "changed")] {
+        let dir = tempfile::tempdir().unwrap();
+        let place = path(dir.path(), RUN());
+        run_and_fragment(dir.path(), FITS);
+        let waiting = ready_fragments(dir.path(), None).unwrap();
+        let sources = [Source::run_file(&place), Source::fragment(&waiting[0].path)];
+        let sources = sources.map(Result::unwrap);
+        let base = appending::base(&sources).unwrap().unwrap();
+        let mut ready = appending::append(base, &sources).unwrap();
+        act(&place);
+        // So the fragment stays, to be merged again.
+        let why = ready.switch().unwrap_err().to_string();
+        assert!(why.contains(words), "{why}");
+    }
+}
