@@ -97,3 +97,22 @@ fn a_database_that_fails_postpones_only_its_own_part_of_a_burst() {
     let planned: Vec<_> = dirs.iter().map(|dir| jobs(dir).len()).collect();
     assert_eq!(planned, [3; 5]);
 }
+
+/// How many transactions have changed a database: SQLite counts them in the file's header.
+fn changes(dir: &std::path::Path) -> u32 {
+    let header = std::fs::read(dir.join("runs.sqlite")).unwrap();
+    u32::from_be_bytes(header[24..28].try_into().unwrap())
+}
+
+#[test]
+fn a_burst_of_a_databases_runs_is_one_transaction_in_its_table() {
+    let facility = Facility::new();
+    let dir = facility.watched(1234);
+    let mut listener = facility.listener();
+    for number in 1..=50 {
+        listener.hand_in(run(1234, number), RAW).unwrap();
+    }
+    let before = changes(&dir);
+    listener.work().unwrap();
+    assert_eq!((jobs(&dir).len(), changes(&dir) - before), (50, 1));
+}

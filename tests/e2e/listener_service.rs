@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use runledger_tests::{Finished, Service, Site, eventually};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 const CONTEXT: &str =
@@ -319,5 +319,39 @@ fn what_waits_and_what_is_dead_is_listed_and_dead_letters_are_heard_again_once_t
         "the second run is there",
         || listener.said(),
         || rows(&site) == Some(2.0),
+    );
+}
+
+#[test]
+fn an_idle_listener_is_small_and_stays_so_after_many_events() {
+    const EVENTS: u32 = 20_000;
+    let site = Site::with_broker();
+    let listener = site.service(&["--quiet", "listen", "."]);
+    let inbox = || {
+        let path = site.listener().join("listener.sqlite");
+        let handled = "SELECT count(*) FROM inbox WHERE done_at IS NOT NULL";
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        db.query_row(handled, [], |row| row.get::<_, u32>(0)).ok()
+    };
+    eventually("it listens", || listener.said(), || inbox() == Some(0));
+    assert!(
+        listener.resident_memory() < 25,
+        "{} MB",
+        listener.resident_memory()
+    );
+    site.notify_all(
+        (1..=EVENTS).map(|run| {
+            format!(r#"{{"event": "migration_complete", "proposal": 77, "run": {run}}}"#)
+        }),
+    );
+    eventually(
+        "all are handled",
+        || listener.said(),
+        || inbox() == Some(EVENTS),
+    );
+    assert!(
+        listener.resident_memory() < 40,
+        "{} MB",
+        listener.resident_memory()
     );
 }

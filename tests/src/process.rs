@@ -132,6 +132,18 @@ impl Service {
         let _ = self.child.wait();
     }
 
+    /// How much memory it has, in MB, as `ps` tells it.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn resident_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a running process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+        number.expect("its memory in kB") / 1000
+    }
+
     /// Sends it a signal.
     ///
     /// # Panics

@@ -41,12 +41,15 @@ pub struct Consumer {
 }
 
 /// Positions are committed in the background, but only those that were stored. A position that
-/// the broker no longer has (it expired, or the broker was wiped) goes on with what there is.
-const OURS: [(&str, &str); 4] = [
+/// the broker no longer has (it expired, or the broker was wiped) goes on with what there is. A backlog stays with the
+/// broker but for a few megabytes: the library's own limit is 64 MB a consumer.
+const OURS: [(&str, &str); 6] = [
     ("enable.auto.commit", "true"),
     ("auto.commit.interval.ms", "1000"),
     ("auto.offset.reset", "earliest"),
     ("allow.auto.create.topics", "true"),
+    ("queued.max.messages.kbytes", "4096"),
+    ("fetch.max.bytes", "4194304"),
 ];
 
 /// Not for the user to change: a position stored before its effect loses messages.

@@ -27,6 +27,9 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::job::Request;
+    use crate::ledger::Claim;
+    use crate::ledger::now;
+    use crate::queue::{Process, Surroundings};
     use runledger_context::run::{RunData, RunId};
 
     #[test]
@@ -42,15 +45,12 @@ mod tests {
             .unwrap();
         assert!(ledger.is_begun(&raw, "a", 1000.0).unwrap());
         assert!(!ledger.is_begun(&raw, "b", 1000.0).unwrap());
-        let began =
-            "INSERT INTO attempts (processing_id, number, host, pid, pid_started, started_at)
-                     VALUES (?1, 1, 'h', 1, 1, 1001.0)";
-        ledger
-            .connection
-            .execute(began, [&raw.processing_id])
-            .unwrap();
+        let process = Process::here(std::process::id());
+        let claimed = ledger.claim(&raw.processing_id, None, &process, &Surroundings::default());
+        assert!(matches!(claimed, Ok(Claim::Granted(1))));
+        let later = now() + 1000.0;
         assert!(ledger.is_begun(&raw, "b", 1000.0).unwrap());
-        assert!(!ledger.is_begun(&raw, "b", 1002.0).unwrap());
+        assert!(!ledger.is_begun(&raw, "b", later).unwrap());
         assert!(!ledger.is_begun(&proc, "b", 1000.0).unwrap());
     }
 }
