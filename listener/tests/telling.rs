@@ -6,9 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
 use runledger_listener::job::{Job, Request};
 use runledger_listener::kafka::{Consumer, ConsumerSettings, EmbeddedBroker, Properties, Start};
-use runledger_listener::queue::{Surroundings, host_name, user_name};
+use runledger_listener::ledger::{Ledger, State};
+use runledger_listener::queue::{Recorder, Surroundings, host_name, user_name};
 use runledger_listener::updates::{Update, VariableSet};
 use support::*;
 
@@ -214,4 +216,36 @@ fn messages_are_what_damnits_own_code_makes_of_the_same_data() {
         let ours: serde_json::Value = serde_json::from_slice(&ours.payload()).unwrap();
         assert_eq!(ours, theirs);
     }
+}
+
+#[test]
+fn what_the_old_broker_did_not_take_goes_to_the_new_one_when_the_settings_name_another() {
+    let folder = database();
+    let db = runledger_storage::Database::open(folder.path()).unwrap();
+    let broker = EmbeddedBroker::start(&[&db.update_topic()]).unwrap();
+    let old = publisher(Some(NOBODY));
+    let queues = Queues::only(Recorder::default());
+    let dispatch = Dispatch::start(queues, DispatchSettings::default(), old);
+    let job = planned(folder.path(), 7);
+    dispatch.planned(folder.path(), [job.clone()]);
+    eventually("it is pending for clients who cannot hear it", || {
+        dispatch.left() == 1
+            && Ledger::open(folder.path()).unwrap().jobs().unwrap()[0].state != State::Planned
+    });
+    let new = publisher(Some(&broker.address()));
+    dispatch.publish_with(new, [folder.path()], Duration::from_secs(10));
+    let settings = ConsumerSettings {
+        brokers: broker.address(),
+        topics: vec![db.update_topic()],
+        group_id: "a-window".into(),
+        start: Start::Earliest,
+        properties: Properties::from([("session.timeout.ms".into(), "6000".into())]),
+    };
+    let window = Consumer::new(settings).unwrap();
+    eventually("the window hears of the job", || {
+        let heard = window.poll(Duration::from_millis(100), 100).unwrap();
+        let is_about_it =
+            |payload: &[u8]| String::from_utf8_lossy(payload).contains(&job.processing_id);
+        heard.iter().any(|message| is_about_it(&message.payload))
+    });
 }

@@ -57,6 +57,7 @@ fn settings(dir: &Path, site: &Site) -> ListenSettings {
         dir: dir.to_path_buf(),
         notifications: site.config.notifications.clone(),
         data: site.config.data.clone(),
+        publisher: site.publisher_settings(),
     }
 }
 

@@ -91,6 +91,17 @@ impl Dispatch {
         self.office.dispatcher.numbers.clone()
     }
 
+    /// As [`Dispatcher::publish_with`].
+    pub fn publish_with<'a>(
+        &self,
+        new: Publisher,
+        databases: impl IntoIterator<Item = &'a Path>,
+        patience: Duration,
+    ) {
+        let dispatcher = &self.office.dispatcher;
+        dispatcher.publish_with(new, databases, patience);
+    }
+
     /// Ends the threads; jobs go on, and what is under way is found again. Waits at most for `patience` for each of
     /// a turn's end and the last messages' delivery.
     pub fn close(mut self, patience: Duration) {

@@ -53,6 +53,23 @@ impl Dispatcher {
         }
     }
 
+    /// Publishes with another publisher from now on. What the old one could not deliver waits in the outboxes of the
+    /// databases; the new one sends it.
+    pub fn publish_with<'a>(
+        &self,
+        new: Publisher,
+        databases: impl IntoIterator<Item = &'a Path>,
+        patience: Duration,
+    ) {
+        let old = self.publishing(|publisher| std::mem::replace(publisher, new));
+        if let Some(old) = old {
+            old.close(patience);
+        }
+        for database_dir in databases {
+            self.publishing(|publisher| publisher.drain(database_dir));
+        }
+    }
+
     /// Waits, not for long, until all is delivered; what is left waits in the outboxes.
     pub fn close(&self, patience: Duration) {
         let mut publisher = self

@@ -24,11 +24,14 @@ use crate::job::{Job, Request};
 use crate::ledger::{Attempt, Ending, Handover};
 
 /// What a job inherits from a Slurm job or a desktop by mistake, and must not.
-pub(crate) const NOT_INHERITED: [&str; 4] = [
+pub(crate) const NOT_INHERITED: [&str; 7] = [
     "SLURM_ARRAY_JOB_ID",
     "SLURM_ARRAY_TASK_ID",
     "DISPLAY",
     "LD_PRELOAD",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 ];
 
 /// How a queue names a job.

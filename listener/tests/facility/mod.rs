@@ -93,6 +93,7 @@ impl Facility {
                 root: self.root(),
                 ..DataSettings::default()
             },
+            publisher: quiet(),
         }
     }
 
@@ -105,11 +106,15 @@ impl Facility {
     }
 }
 
-pub(crate) fn dispatch(queue: Recorder) -> Dispatch {
-    let quiet = PublisherSettings {
+/// Publishes nothing.
+fn quiet() -> PublisherSettings {
+    PublisherSettings {
         broker: None,
         properties: Properties::new(),
-    };
+    }
+}
+
+pub(crate) fn dispatch(queue: Recorder) -> Dispatch {
     let settings = DispatchSettings {
         retries: Retries {
             limit: 1000,
@@ -121,7 +126,7 @@ pub(crate) fn dispatch(queue: Recorder) -> Dispatch {
     Dispatch::start(
         Queues::only(queue),
         settings,
-        Publisher::new(&quiet).unwrap(),
+        Publisher::new(&quiet()).unwrap(),
     )
 }
 
