@@ -178,12 +178,6 @@ fn leave_nothing(entry: &Entry, attempt: u32, publisher: &mut Publisher) {
     }
 }
 
-/// Tells the log and the clients that a person has called a job off.
-pub(crate) fn tell_called_off(job: &Job, why: &str, publisher: &mut Publisher) {
-    write_log(job, &format!("\nThe job was {why}.\n"));
-    publish_end(job, publisher);
-}
-
 /// What is kept of a job that did not finish.
 enum Kept {
     /// It was not writing a fragment: it had not begun, or had completed it.
@@ -248,7 +242,8 @@ fn publish_end(job: &Job, publisher: &mut Publisher) {
     }
 }
 
-fn write_log(job: &Job, line: &str) {
+/// A line for the people who read the run's log.
+pub(crate) fn write_log(job: &Job, line: &str) {
     let written = open_log(job).map(|mut log| log.write_all(line.as_bytes()));
     if !matches!(written, Ok(Ok(()))) {
         warn!(run = %job.run, log = %job.log().display(), "the log cannot be written");

@@ -10,8 +10,8 @@ use std::time::Duration;
 use runledger_listener::dispatch::{Dispatch, DispatchSettings, Dispatcher, Limits, Order, Queues};
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
-use runledger_listener::ledger::{Ending, Entry, Ledger, State};
-use runledger_listener::queue::{Account, Fault, JobState, Recorder};
+use runledger_listener::ledger::{Claim, Ending, Entry, Ledger, State};
+use runledger_listener::queue::{Account, Fault, JobState, Process, Recorder, Surroundings};
 use support::*;
 
 fn settings(limits: Limits) -> DispatchSettings {
@@ -220,6 +220,30 @@ fn a_job_that_the_queue_forgot_is_lost_only_after_a_while_and_has_another_try() 
     let dispatch = started(&recorder, Limits::default());
     dispatch.look_at(folder.path());
     eventually("another one is submitted", || recorder.batches().len() == 2);
+}
+
+#[test]
+fn a_job_that_the_queue_forgot_while_it_runs_is_not_lost() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it is submitted", || entry(&job).state == State::Pending);
+    let in_queue = Surroundings {
+        queue_id: Some("1".into()),
+        cluster: Some("recorded".into()),
+        restarts: 0,
+    };
+    let mut ledger = Ledger::open(folder.path()).unwrap();
+    let claim = ledger.claim(&job.processing_id, Some(1), &Process::this(), &in_queue);
+    assert_eq!(claim.unwrap(), Claim::Granted(1));
+    recorder.say("1", JobState::Gone);
+    let asked = recorder.asked();
+    eventually("it was asked often", || recorder.asked() > asked + 50);
+    assert_eq!(
+        (entry(&job).state, recorder.batches().len()),
+        (State::Running, 1)
+    );
 }
 
 #[test]

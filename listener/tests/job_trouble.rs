@@ -215,11 +215,9 @@ fn an_attempt_whose_place_was_taken_does_nothing() {
     assert_eq!(claim(2), Claim::Granted(2));
     assert!(matches!(claim(first), Claim::Refused(why) if why.contains("attempt 2")));
     let mut books = Ledger::open(folder.path()).unwrap();
-    assert!(
-        books
-            .call_off(id, Some(State::Cancelled), "cancelled by me")
-            .unwrap()
-    );
+    let ids = [id.clone()];
+    let called_off = books.call_off(&ids, Some(State::Cancelled), "cancelled by me");
+    assert_eq!(called_off.unwrap(), ids);
     assert!(matches!(claim(2), Claim::Refused(why) if why.contains("cancelled")));
 }
 
@@ -328,7 +326,13 @@ fn what_a_person_calls_off_stays_so_whatever_its_process_says() {
     let attempt = taken_by_one_that_died(&job);
     let id = &job.processing_id;
     let mut books = ledger(folder.path());
-    assert!(books.call_off(id, None, "stopped by me").unwrap());
+    assert!(
+        books
+            .call_off(std::slice::from_ref(id), None, "stopped by me")
+            .unwrap()
+            .len()
+            == 1
+    );
     assert!(
         !books
             .end(id, attempt, State::Failed, Some("SIGTERM"), None)

@@ -24,6 +24,7 @@ CREATE TABLE attempts_of_jobs (
     pid           INTEGER,
     pid_started   INTEGER,              -- clock ticks since the host's start: tells a pid used again
     started_at    REAL,
+    seen_at       REAL,                 -- when it said last that it runs, in a queue on other machines
     ended_at      REAL,
     exit_code     INTEGER,
     signal        INTEGER,

@@ -25,9 +25,6 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 /// Whoever submitted on another machine, and left an attempt without a name in the queue, has given up by now
 /// (seconds).
 const ABANDONED: f64 = 300.0;
-/// A job that a queue lets wait although it began so long before (seconds) was put back into the line.
-const REQUEUED: f64 = 30.0;
-
 /// Where jobs go.
 pub struct Queues {
     pub(super) main: Arc<dyn QueueManager>,
@@ -166,10 +163,14 @@ impl Dispatcher {
     ) -> Result<()> {
         let name = |attempt: &Attempt| (attempt.processing_id.clone(), attempt.number);
         let mut open: BTreeSet<_> = open.iter().map(|open| name(&open.attempt)).collect();
+        let is_open = |sighting: &&Sighting| open.contains(&name(&sighting.attempt));
+        let plain = sightings.iter().filter(is_open);
+        let plain: Vec<_> = plain.filter_map(Sighting::plain).collect();
+        ledger.observe(&plain)?;
         for sighting in sightings {
             let is_end = matches!(sighting.state, JobState::Ended(_) | JobState::Stuck(_));
             let name = name(&sighting.attempt);
-            if open.contains(&name) {
+            if open.contains(&name) && sighting.plain().is_none() {
                 self.take_in(ledger, sighting)?;
             }
             if is_end {
@@ -193,9 +194,10 @@ impl Dispatcher {
             {
                 self.delete(std::slice::from_ref(attempt))
             }
-            JobState::Waiting(_) => self.note_waiting(ledger, &entry.job, &sighting),
-            JobState::Running => ledger.observe(id, State::Running).map(drop),
-            JobState::Silent => Ok(()),
+            JobState::Waiting(_) if sighting.is_requeued() => {
+                self.note_requeued(ledger, &entry.job, attempt)
+            }
+            JobState::Waiting(_) | JobState::Running | JobState::Silent => Ok(()),
             JobState::Other(word) => {
                 debug!(run = %entry.job.run, "the queue says {word:?}");
                 ledger.remark(id, &format!("the queue says: {word}"))
@@ -209,6 +211,8 @@ impl Dispatcher {
                 self.settle(entry.job, attempt.number, account)
             }
             JobState::Ended(account) => self.settle(entry.job, attempt.number, account),
+            // Slurm has lost its state, and the job goes on.
+            JobState::Gone if ledger.was_seen(id, attempt.number, SEEN)? => Ok(()),
             JobState::Gone => {
                 let why = "its process vanished unseen".to_owned();
                 self.settle(entry.job, attempt.number, account(Fault::Vanished, why))
@@ -216,14 +220,11 @@ impl Dispatcher {
         }
     }
 
-    fn note_waiting(&self, ledger: &Ledger, job: &Job, sighting: &Sighting) -> Result<()> {
-        let began = sighting.attempt.started_at;
-        let is_requeued = began.is_some_and(|began| began + REQUEUED < sighting.asked_at);
-        ledger.observe(&job.processing_id, State::Pending)?;
-        if is_requeued && ledger.observe_requeued(&job.processing_id)? {
+    fn note_requeued(&self, ledger: &Ledger, job: &Job, attempt: &Attempt) -> Result<()> {
+        if ledger.observe_requeued(&job.processing_id)? {
             info!(run = %job.run, "the queue has put the job back into its line");
-            let ticket = sighting.attempt.ticket();
-            self.tell(&job.database_dir, &[Update::pending(job, ticket.as_ref())]);
+            let pending = Update::pending(job, attempt.ticket().as_ref());
+            self.tell(&job.database_dir, &[pending]);
         }
         Ok(())
     }
@@ -357,6 +358,8 @@ impl Dispatcher {
     }
 }
 
+/// A job that has said so recently (seconds) that it runs does run, whatever a queue knows of it.
+const SEEN: f64 = 120.0;
 /// How long a queue is left alone after it did not answer; twice as long each further time, up to the longest.
 const REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(120);

@@ -1,5 +1,6 @@
 //! What people want done with jobs: not done any more, done later, done again; and how they are.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::dispatcher::Dispatcher;
@@ -9,6 +10,7 @@ use crate::Result;
 use crate::job_end;
 use crate::ledger::{self, Attempt, Ledger, State};
 use crate::queue::{JobState, user_name};
+use crate::updates::Update;
 
 /// What is to become of a job that is not at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,22 +57,21 @@ impl Dispatcher {
     ) -> Result<Vec<String>> {
         let mut ledger = Ledger::open(database_dir)?;
         let why = order.words();
-        let mut called_off = Vec::new();
-        for id in ids {
-            if ledger.call_off(id, order.state(), &why)? {
-                called_off.push(id.clone());
-            }
-        }
+        let called_off = ledger.call_off(ids, order.state(), &why)?;
+        let wanted: BTreeSet<&String> = ids.iter().collect();
         let open = ledger.open_attempts()?.into_iter().map(|open| open.attempt);
         let attempts: Vec<Attempt> = open
-            .filter(|attempt| ids.contains(&attempt.processing_id) && attempt.ticket().is_some())
+            .filter(|attempt| wanted.contains(&attempt.processing_id) && attempt.is_in_queue())
             .collect();
         let deleted = self.delete(&attempts);
+        let mut ended = Vec::new();
         for id in &called_off {
             if let Some(entry) = ledger.job(id)? {
-                self.publishing(|publisher| job_end::tell_called_off(&entry.job, &why, publisher));
+                job_end::write_log(&entry.job, &format!("\nThe job was {why}.\n"));
+                ended.push(Update::finished(&entry.job));
             }
         }
+        self.tell(database_dir, &ended);
         deleted.map(|()| called_off)
     }
 

@@ -11,6 +11,7 @@ use tracing::warn;
 use super::agenda::{Agenda, Work};
 use super::watch::Memory;
 use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
+use crate::Result;
 use crate::job::Job;
 use crate::ledger::{self, Attempt, State};
 use crate::monitor::Jobs;
@@ -20,6 +21,8 @@ use crate::updates::Update;
 
 /// So many databases have their turns side by side.
 const WORKERS: usize = 4;
+/// After so many failures in a row the time between two questions is not doubled any more.
+const SLOWEST: u32 = 4;
 /// Deliveries are looked at so often.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -187,11 +190,22 @@ impl Office {
         .ok()
     }
 
+    /// A queue that does not answer is asked less often.
     fn watch(&self, queue: &dyn QueueManager) {
         let mut memory = Memory::default();
+        let mut failures = 0;
         while !self.is_stopping() {
-            self.ask(queue, &mut memory);
-            self.pause(queue.pace().every);
+            match self.ask(queue, &mut memory) {
+                Ok(()) => failures = 0,
+                Err(why) => {
+                    warn!(
+                        queue = queue.name(),
+                        "nothing is known about its jobs now: {why}"
+                    );
+                    failures = (failures + 1).min(SLOWEST);
+                }
+            }
+            self.pause(queue.pace().every * 2_u32.pow(failures));
         }
     }
 
@@ -205,7 +219,7 @@ impl Office {
         }
     }
 
-    fn ask(&self, queue: &dyn QueueManager, memory: &mut Memory) {
+    fn ask(&self, queue: &dyn QueueManager, memory: &mut Memory) -> Result<()> {
         let (dirs, attempts): (Vec<PathBuf>, Vec<Attempt>) = self
             .agenda()
             .0
@@ -214,19 +228,10 @@ impl Office {
             .map(|(dir, open)| (dir, open.attempt))
             .unzip();
         if attempts.is_empty() {
-            return;
+            return Ok(());
         }
         let asked_at = ledger::now();
-        let states = match queue.states(&attempts) {
-            Ok(states) => states,
-            Err(why) => {
-                warn!(
-                    queue = queue.name(),
-                    "nothing is known about its jobs now: {why}"
-                );
-                return;
-            }
-        };
+        let states = queue.states(&attempts)?;
         let place: BTreeMap<_, _> = attempts.iter().map(name).zip(dirs).collect();
         let said = attempts
             .iter()
@@ -239,6 +244,7 @@ impl Office {
             });
         let news = memory.news(said.collect(), Instant::now(), queue.pace().gone_after);
         self.pass_on(news, &place);
+        Ok(())
     }
 
     fn pass_on(&self, news: Vec<Sighting>, place: &BTreeMap<(String, u32), PathBuf>) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::ledger::Attempt;
+use crate::ledger::{Attempt, State};
 use crate::queue::JobState;
 
 /// What a queue said about an attempt.
@@ -15,6 +15,29 @@ pub struct Sighting {
     pub state: JobState,
     /// When it was asked; seconds since 1970.
     pub asked_at: f64,
+}
+
+/// A job that a queue lets wait although it began so long before (seconds) was put back into the line.
+const REQUEUED: f64 = 30.0;
+
+impl Sighting {
+    /// Whether the queue has put a job that ran back into its line.
+    pub(super) fn is_requeued(&self) -> bool {
+        let began = self.attempt.started_at;
+        matches!(self.state, JobState::Waiting(_))
+            && began.is_some_and(|began| began + REQUEUED < self.asked_at)
+    }
+
+    /// How far the job is, if that is all that there is to note.
+    pub(super) fn plain(&self) -> Option<(&str, State)> {
+        let state = match &self.state {
+            JobState::Waiting(_) => State::Pending,
+            JobState::Running => State::Running,
+            _ => return None,
+        };
+        let is_usual = self.attempt.ended_at.is_none() && !self.is_requeued();
+        is_usual.then_some((self.attempt.processing_id.as_str(), state))
+    }
 }
 
 /// A job is only taken for lost when the queue was asked so often.

@@ -154,7 +154,7 @@ fn evaluate(
     if job.request.update_variables {
         update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
     }
-    let heartbeat = Heartbeat::start(telling, &settings.surroundings);
+    let heartbeat = Heartbeat::start(telling, attempt, &settings.surroundings);
     worker.on_submission(submission::taken_by(telling.clone()));
     let selection = selection(worker.manifest(), job, settings);
     let names = selection.names(worker.manifest());

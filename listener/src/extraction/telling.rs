@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tracing::warn;
+
 use crate::job::Job;
+use crate::ledger::Ledger;
 use crate::publisher::Publisher;
 use crate::queue::Surroundings;
 use crate::updates::Update;
@@ -37,6 +40,16 @@ impl Telling {
         publisher.advance();
     }
 
+    /// The queue may lose sight of the job: the ledger does not.
+    fn see(&self, attempt: u32) {
+        let job = &self.job;
+        let seen = Ledger::open(&job.database_dir)
+            .and_then(|ledger| ledger.see(&job.processing_id, attempt));
+        if let Err(why) = seen {
+            warn!("that the job still runs cannot be written down: {why}");
+        }
+    }
+
     /// Waits, not for long, until all is delivered; what is left waits in the outbox.
     pub(super) fn close(self, patience: Duration) {
         if let Some(publisher) = Arc::into_inner(self.publisher) {
@@ -55,6 +68,9 @@ impl Telling {
     }
 }
 
+/// In a queue on other machines the ledger hears of it at each so many times.
+const IN_LEDGER: u32 = 3;
+
 /// Says that the job runs, again and again until it is dropped: a window that is opened later hears it too.
 pub(super) struct Heartbeat {
     stop: Option<Sender<()>>,
@@ -62,14 +78,20 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn start(telling: &Telling, surroundings: &Surroundings) -> Self {
+    pub(super) fn start(telling: &Telling, attempt: u32, surroundings: &Surroundings) -> Self {
         let running = Update::running(&telling.job, surroundings);
         telling.tell(&running);
         let (stop, stopped) = channel();
         let telling = telling.clone();
+        let is_elsewhere = surroundings.queue_id.is_some();
         let thread = std::thread::spawn(move || {
+            let mut times = 0;
             while stopped.recv_timeout(STILL_RUNNING) == Err(RecvTimeoutError::Timeout) {
                 telling.tell(&running);
+                times += 1;
+                if is_elsewhere && times % IN_LEDGER == 0 {
+                    telling.see(attempt);
+                }
             }
         });
         Self {

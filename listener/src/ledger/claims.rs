@@ -67,6 +67,34 @@ impl Ledger {
         transaction.commit()?;
         Ok(Claim::Granted(number))
     }
+
+    /// An attempt still runs.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn see(&self, processing_id: &str, number: u32) -> Result<()> {
+        let done = self.connection.execute(
+            "UPDATE attempts SET seen_at = ?3 WHERE processing_id = ?1 AND number = ?2",
+            params![processing_id, number, now()],
+        );
+        self.done(done).map(drop)
+    }
+
+    /// Whether an attempt has said so in the last seconds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn was_seen(&self, processing_id: &str, number: u32, seconds: f64) -> Result<bool> {
+        let seen = self
+            .connection
+            .query_row(
+                "SELECT coalesce(seen_at >= ?3, 0) FROM attempts WHERE processing_id = ?1 AND number = ?2",
+                params![processing_id, number, now() - seconds],
+                |row| row.get(0),
+            )
+            .optional();
+        Ok(self.done(seen)?.unwrap_or(false))
+    }
 }
 
 impl Standing {
@@ -138,11 +166,11 @@ fn begin(
 ) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT INTO attempts (processing_id, number, queue, token, submitter, submitted_at, cluster, queue_id,
-                               host, pid, pid_started, started_at)
-         VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)
+                               host, pid, pid_started, started_at, seen_at)
+         VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5, iif(?7 IS NULL, NULL, ?5))
          ON CONFLICT (processing_id, number) DO UPDATE SET
              host = excluded.host, pid = excluded.pid, pid_started = excluded.pid_started,
-             started_at = excluded.started_at, ended_at = NULL, settled = 0,
+             started_at = excluded.started_at, seen_at = excluded.seen_at, ended_at = NULL, settled = 0,
              cluster = coalesce(cluster, excluded.cluster), queue_id = coalesce(queue_id, excluded.queue_id)",
         params![
             processing_id,

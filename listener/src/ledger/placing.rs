@@ -157,22 +157,29 @@ impl Ledger {
         transaction.commit()
     }
 
-    /// What a queue says about a job that it has: it waits there (`Pending`), or runs (`Running`). Does a job's
-    /// own word no harm; returns whether that is news.
+    /// What a queue says about jobs that it has: they wait there (`Pending`), or run (`Running`). Does the jobs' own
+    /// words no harm.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`].
-    pub fn observe(&self, processing_id: &str, state: State) -> Result<bool> {
-        let before = match state {
-            State::Pending => "('submitted')",
-            _ => "('submitted', 'pending')",
-        };
-        let sql =
-            format!("UPDATE jobs SET state = ?2 WHERE processing_id = ?1 AND state IN {before}");
-        let changed = self
+    pub fn observe(&mut self, seen: &[(&str, State)]) -> Result<()> {
+        let done = self.try_observe(seen);
+        self.done(done)
+    }
+
+    fn try_observe(&mut self, seen: &[(&str, State)]) -> rusqlite::Result<()> {
+        let transaction = self
             .connection
-            .execute(&sql, params![processing_id, state.as_str()]);
-        self.done(changed).map(|changed| changed > 0)
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (processing_id, state) in seen {
+            transaction
+                .prepare_cached(
+                    "UPDATE jobs SET state = ?2 WHERE processing_id = ?1
+                     AND (state = 'submitted' OR state = 'pending' AND ?2 = 'running')",
+                )?
+                .execute([processing_id, state.as_str()])?;
+        }
+        transaction.commit()
     }
 
     /// The queue has put a job that ran back into its line.
