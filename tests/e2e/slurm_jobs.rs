@@ -42,7 +42,10 @@ struct OnSlurm {
 
 impl OnSlurm {
     fn new(site: Site) -> Option<Self> {
-        let slurm = Slurm::shared()?;
+        Some(Self::with(Slurm::shared()?, site))
+    }
+
+    fn with(slurm: &'static Slurm, site: Site) -> Self {
         site.init(CONTEXT);
         site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
         site.configure("queue = \"local\"", "queue = \"slurm\"");
@@ -60,7 +63,7 @@ impl OnSlurm {
             .site
             .command(&on_slurm.site.listener(), &["listener", "add", "1234"]);
         Finished::of(add.arg(db)).succeeded();
-        Some(on_slurm)
+        on_slurm
     }
 
     fn listener(&self) -> Service {
@@ -290,4 +293,54 @@ fn a_job_that_somebody_cancels_in_slurm_is_cancelled() {
     on.until("it is settled", &listener, || {
         on.ledger().open_attempts().expect("attempts").is_empty()
     });
+}
+
+#[test]
+fn a_controller_that_is_killed_and_comes_back_costs_no_job_and_no_try() {
+    // One after the other: two that start at once may want the same port.
+    let own = Slurm::shared().and_then(|_| Slurm::start());
+    // It ends with the test's process.
+    let Some(slurm) = own.map(|slurm| &*Box::leak(Box::new(slurm))) else {
+        return;
+    };
+    let on = OnSlurm::with(slurm, Site::quiet());
+    on.touch("wait");
+    on.plan(7..=7);
+    let listener = on.listener();
+    on.until("it runs", &listener, || on.site.db().join("waits").exists());
+    // Slurm writes its state down every now and then only.
+    on.until("the queue shows it", &listener, || {
+        on.jobs()[0].state == State::Running
+    });
+    slurm.kill("slurmctld-solaris");
+    on.plan(8..=8);
+    on.until("Slurm is missed", &listener, || {
+        listener
+            .said()
+            .contains("nothing is known about its jobs now")
+    });
+    on.remove("wait");
+    on.until("the first one hands in what it has", &listener, || {
+        on.ordinary()[0].state == State::Finished
+    });
+    // A node registers when it begins; one that goes on would be asked only minutes later.
+    slurm.kill("slurmd-solaris");
+    slurm.start_again();
+    on.until("all have ended", &listener, || {
+        on.ordinary()
+            .iter()
+            .all(|entry| entry.state == State::Finished)
+    });
+    assert!(
+        on.jobs().iter().all(|entry| entry.failures == 0),
+        "{}",
+        on.explain(&listener)
+    );
+    assert_eq!(
+        on.attempts()
+            .iter()
+            .filter(|attempt| attempt.started_at.is_some())
+            .count(),
+        2
+    );
 }
