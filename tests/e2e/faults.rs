@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runledger_listener::kafka::{Consumer, ConsumerSettings, Properties, Start};
-use runledger_tests::{Finished, Kafka, Service, Site, eventually, python, script};
+use runledger_tests::{Kafka, Service, Site, eventually, python, script};
 
 const FEW_ROUNDS: u32 = 5;
 /// So many runs arrive in each round.
@@ -32,8 +32,6 @@ def energy(run):
 def trace(run, energy: "var#energy"):
     return np.full(1000, energy)
 "#;
-
-const OPENER: &str = "def open_run(proposal, run, data):\n    return {}\n";
 
 /// Who is killed.
 #[derive(Debug, Clone, Copy)]
@@ -186,23 +184,12 @@ impl Clients {
     }
 }
 
-fn facility(kafka: &Kafka) -> Site {
-    let site = Site::over(kafka);
-    site.init(CONTEXT);
-    site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-    std::fs::write(site.db().join("facility.py"), OPENER).expect("the opener");
-    let db = site.db().display().to_string();
-    let add = ["listener", "add", "1234", &db];
-    Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
-    site
-}
-
 #[test]
 fn whatever_is_killed_at_whatever_instant_nothing_is_lost_or_done_twice() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = facility(&kafka);
+    let site = Site::over(&kafka).watching(CONTEXT);
     let mut reading = Command::new(python());
     reading.arg(script("read_always.py")).arg(site.db());
     let mut reader = Service::start(&mut reading, &site.path("reader.log"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use runledger_tests::{Finished, Kafka, Service, Site, Supervised, eventually};
+use runledger_tests::{Kafka, Service, Site, Supervised, eventually};
 
 /// Writes down each time that it is evaluated.
 const CONTEXT: &str = r#"
@@ -20,25 +20,7 @@ def energy(run):
     return 1.5
 "#;
 
-const OPENER: &str = "def open_run(proposal, run, data):\n    return {'run': run}\n";
 const PAUSE: Duration = Duration::from_millis(100);
-
-fn facility(kafka: &Kafka) -> Site {
-    let site = Site::over(kafka);
-    site.init(CONTEXT);
-    site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-    std::fs::write(site.db().join("facility.py"), OPENER).expect("the opener");
-    watch(&site, &site.listener());
-    site
-}
-
-/// The listener in this folder watches the site's database.
-fn watch(site: &Site, listener: &Path) {
-    std::fs::create_dir_all(listener).expect("a folder");
-    let db = site.db().display().to_string();
-    let add = ["listener", "add", "1234", &db];
-    Finished::of(&mut site.command(listener, &add)).succeeded();
-}
 
 /// Another listener of the site, in a folder of its own.
 fn listener_in(site: &Site, folder: &str) -> Service {
@@ -96,7 +78,7 @@ fn a_broker_that_is_killed_while_runs_are_announced_costs_nothing() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = facility(&kafka);
+    let site = Site::over(&kafka).watching(CONTEXT);
     let listener = site.service(&["listen", "."]);
     let combiner = site.service(&["combiner", "run"]);
     let mut announcer = site.facility_announces(1..=20, PAUSE);
@@ -129,13 +111,14 @@ fn of_two_listeners_of_a_group_one_is_killed_and_all_is_handled_once() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = facility(&kafka);
+    let site = Site::over(&kafka).watching(CONTEXT);
     site.configure(
         "[notifications]\n",
         "[notifications]\ngroup_id = \"shared\"\n",
     );
     let (first, second) = (site.listener(), site.path("other"));
-    watch(&site, &second);
+    std::fs::create_dir(&second).expect("a folder");
+    site.watch_from(&second);
     let mut listener = site.service(&["listen", "."]);
     let mut other = listener_in(&site, "other");
     let combiner = site.service(&["combiner", "run"]);
@@ -177,7 +160,7 @@ fn under_supervisord_nothing_is_lost_whatever_is_restarted_stopped_or_killed() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = facility(&kafka);
+    let site = Site::over(&kafka).watching(CONTEXT);
     let combiner = site.service(&["combiner", "run"]);
     let supervised = Supervised::of(&site);
     supervised.daemonize().succeeded();

@@ -28,18 +28,10 @@ def energy(run):
     return 1.5
 "#;
 
-const OPENER: &str = "def open_run(proposal, run, data):\n    return {}\n";
 const EVALUATED: &str = "SELECT count(*) FROM run_variables WHERE name='energy' AND value=1.5";
 
 fn facility(context: &str) -> Site {
-    let site = Site::with_broker();
-    site.init(context);
-    site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-    std::fs::write(site.db().join("facility.py"), OPENER).expect("the opener");
-    let db = site.db().display().to_string();
-    let add = ["listener", "add", "1234", &db];
-    Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
-    site
+    Site::with_broker().watching(context)
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::{Kafka, python};
 /// The topic of notifications in the tests.
 const RUNS: &str = "test.runs";
 
+const OPENER: &str =
+    "def open_run(proposal, run, data):\n    return {'proposal': proposal, 'run': run}\n";
+
 /// A facility of its own.
 pub struct Site {
     folder: tempfile::TempDir,
@@ -127,6 +130,26 @@ impl Site {
     /// A database of proposal 1234 with this context file.
     pub fn init(&self, context: &str) {
         self.init_in("db", "1234", context);
+    }
+
+    /// Itself, with a database that its listener watches. Runs have no data: the opener is the site's own, and gives
+    /// `{"proposal": …, "run": …}`.
+    ///
+    /// # Panics
+    /// A file cannot be written.
+    pub fn watching(self, context: &str) -> Self {
+        self.init(context);
+        self.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
+        std::fs::write(self.db().join("facility.py"), OPENER).expect("the opener");
+        self.watch_from(&self.listener());
+        self
+    }
+
+    /// The listener in this folder watches the site's database.
+    pub fn watch_from(&self, listener: &Path) {
+        let db = self.db().display().to_string();
+        let add = ["listener", "add", "1234", &db];
+        Finished::of(&mut self.command(listener, &add)).succeeded();
     }
 
     /// A database in a folder of the site.
