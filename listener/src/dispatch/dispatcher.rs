@@ -2,79 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::room::Loads;
 use super::submission::Scope;
-use super::{DispatchSettings, Sighting};
+use super::{DispatchSettings, Queues, Sighting};
 use crate::Result;
 use crate::job::Job;
 use crate::job_end::{self, Outcome};
-use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Load, Open, Setback, State};
+use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Load, Open, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
-use crate::queue::{Account, Ended, Fault, JobState, QueueManager, Ticket};
+use crate::queue::{Account, Ended, Fault, JobState};
 use crate::updates::Update;
 
 /// How long another program may hold a database before its turn is put off.
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
-/// Whoever submitted on another machine, and left an attempt without a name in the queue, has given up by now
-/// (seconds).
-const ABANDONED: f64 = 300.0;
-/// Where jobs go.
-pub struct Queues {
-    pub(super) main: Arc<dyn QueueManager>,
-    /// This machine, beside another queue.
-    pub(super) local: Option<Arc<dyn QueueManager>>,
-    falls_back: AtomicBool,
-}
-
-impl Queues {
-    /// One queue, and no other.
-    pub fn only(queue: impl QueueManager + 'static) -> Self {
-        Self::shared(Arc::new(queue))
-    }
-
-    /// [`only`](Self::only), of a queue that others look at too.
-    pub fn shared(queue: Arc<dyn QueueManager>) -> Self {
-        Self {
-            main: queue,
-            local: None,
-            falls_back: false.into(),
-        }
-    }
-
-    /// With this machine beside it, for what it takes only if [`fall_back`](Self::fall_back) allows that.
-    #[must_use]
-    pub fn beside(self, local: impl QueueManager + 'static) -> Self {
-        Self {
-            local: Some(Arc::new(local)),
-            ..self
-        }
-    }
-
-    /// Whether what the queue does not take is done on this machine.
-    pub fn fall_back(&self, allowed: bool) {
-        self.falls_back.store(allowed, Ordering::Relaxed);
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<dyn QueueManager>> {
-        [Some(&self.main), self.local.as_ref()]
-            .into_iter()
-            .flatten()
-    }
-
-    /// This machine, if it may stand in for the queue.
-    pub(super) fn stand_in(&self) -> Option<&Arc<dyn QueueManager>> {
-        let may = self.falls_back.load(Ordering::Relaxed);
-        self.local.as_ref().filter(|_| may)
-    }
-}
-
 /// How a database stands after its turn.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -277,108 +223,13 @@ impl Dispatcher {
         }
         Ok(())
     }
-
-    /// Attempts that were written down, and then whoever did so ended, or had no clear answer: the queue may have
-    /// them or not.
-    fn recover(&self, ledger: &mut Ledger, open: &[Open]) -> Result<()> {
-        let unclear = open
-            .iter()
-            .map(|open| &open.attempt)
-            .filter(|attempt| is_abandoned(attempt));
-        let unclear: Vec<Attempt> = unclear.cloned().collect();
-        for queue in self.queues.all() {
-            let own = unclear
-                .iter()
-                .filter(|attempt| attempt.queue == queue.name());
-            let own: Vec<Attempt> = own.cloned().collect();
-            if own.is_empty() || self.rest_of(queue.name()).is_some() {
-                continue;
-            }
-            match queue.find(&own) {
-                Ok(found) => self.sort_out(ledger, own, found)?,
-                Err(why) => self.rest(queue.name(), &why.to_string()),
-            }
-        }
-        Ok(())
-    }
-
-    fn sort_out(
-        &self,
-        ledger: &mut Ledger,
-        attempts: Vec<Attempt>,
-        found: Vec<Option<Ticket>>,
-    ) -> Result<()> {
-        let mut placed = Vec::new();
-        let mut missing = Vec::new();
-        for (attempt, ticket) in attempts.into_iter().zip(found) {
-            match ticket {
-                Some(ticket) => placed.push((attempt.processing_id, attempt.number, ticket)),
-                None => missing.push((attempt.processing_id, attempt.number)),
-            }
-        }
-        warn!(
-            folder = %ledger.database_dir().display(),
-            "submissions without an answer: {} jobs are in the queue, {} are not and go again",
-            placed.len(), missing.len()
-        );
-        ledger.placed(&placed)?;
-        let setback = Setback {
-            reason: "it never came into the queue".into(),
-            counts: false,
-            next_try: None,
-        };
-        ledger.set_back(&missing, &setback)
-    }
-
-    /// How long a queue is still left alone.
-    pub(super) fn rest_of(&self, queue: &'static str) -> Option<Duration> {
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, _) = resting.get(queue)?;
-        until.checked_duration_since(Instant::now())
-    }
-
-    /// A queue did not answer: it is left alone for a while, longer each time.
-    pub(super) fn rest(&self, queue: &'static str, why: &str) {
-        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = resting.get(queue).map_or(0, |(_, times)| *times);
-        let wait = REST
-            .saturating_mul(2_u32.saturating_pow(times))
-            .min(LONGEST_REST);
-        warn!(
-            queue,
-            "it does not answer, trying again in {} s: {why}",
-            wait.as_secs()
-        );
-        resting.insert(queue, (Instant::now() + wait, times + 1));
-    }
-
-    pub(super) fn answered(&self, queue: &'static str) {
-        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        resting.remove(queue);
-    }
 }
 
 /// A job that has said so recently (seconds) that it runs does run, whatever a queue knows of it.
 const SEEN: f64 = 120.0;
-/// How long a queue is left alone after it did not answer; twice as long each further time, up to the longest.
-const REST: Duration = Duration::from_secs(2);
-const LONGEST_REST: Duration = Duration::from_secs(120);
-
 fn is_called_off(entry: &Entry) -> bool {
     let is_killed = |message: &String| message.starts_with("killed by");
     entry.held || entry.state == State::Cancelled || entry.message.as_ref().is_some_and(is_killed)
-}
-
-fn is_abandoned(attempt: &Attempt) -> bool {
-    let is_open =
-        attempt.queue_id.is_none() && attempt.process.is_none() && attempt.ended_at.is_none();
-    is_open
-        && match &attempt.submitter {
-            // A database has one turn at a time: whatever this process submitted, it does not submit it now.
-            Some(submitter) if submitter.pid == std::process::id() && submitter.is_here() => true,
-            Some(submitter) if submitter.is_here() => !submitter.is_alive(),
-            _ => attempt.submitted_at + ABANDONED < ledger::now(),
-        }
 }
 
 fn account(fault: Fault, words: String) -> Account {

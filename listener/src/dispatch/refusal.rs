@@ -1,0 +1,121 @@
+//! What a queue that does not take jobs means for them.
+
+use std::sync::Arc;
+
+use runledger_storage::Database;
+use tracing::{debug, warn};
+
+use super::dispatcher::{Dispatcher, PATIENCE};
+use super::gather::Group;
+use super::submission::Hand;
+use crate::Result;
+use crate::job::Job;
+use crate::ledger::{self, Ending, Entry, Setback};
+use crate::queue::{Account, Batch, Fault, QueueManager, Refusal};
+
+impl Dispatcher {
+    pub(super) fn refused(
+        &self,
+        hand: &mut Hand<'_>,
+        batch: &Batch,
+        refusal: Refusal,
+        due: &[Entry],
+    ) -> Result<()> {
+        let run = batch.jobs[0].0.run;
+        match refusal {
+            Refusal::Unclear(why) => self.rest(hand.queue.name(), &why),
+            Refusal::Unavailable(why) => {
+                self.rest(hand.queue.name(), &why);
+                hand.set_back(batch, &why, false, None)?;
+            }
+            Refusal::NotNow(why) => {
+                debug!(%run, "the job cannot be started, trying again: {why}");
+                let next_try = ledger::now() + self.settings.retries.first.as_secs_f64();
+                hand.set_back(batch, &why, false, Some(next_try))?;
+            }
+            Refusal::Refused(why) => {
+                warn!(%run, jobs = batch.jobs.len(), "the queue refuses: {why}");
+                match self.queues.stand_in() {
+                    Some(local) if local.name() != hand.queue.name() => {
+                        hand.set_back(batch, &why, false, None)?;
+                        self.do_here(hand, local, batch, due)?;
+                    }
+                    _ => self.count_refusal(hand, batch, &why, due)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the queue refuses is done on this machine, as far as it has room now.
+    fn do_here(
+        &self,
+        hand: &mut Hand<'_>,
+        local: &Arc<dyn QueueManager>,
+        batch: &Batch,
+        due: &[Entry],
+    ) -> Result<()> {
+        let room = self.grant(hand.db.dir(), batch.jobs.len(), local.limit());
+        let mut here = Hand {
+            ledger: &mut *hand.ledger,
+            db: Database::open_with_timeout(hand.db.dir(), PATIENCE)?,
+            queue: local,
+            concurrent: hand.concurrent,
+            chains: Vec::new(),
+        };
+        for (job, _) in batch.jobs.iter().take(room.jobs) {
+            let group = Group {
+                jobs: vec![job.clone()],
+                width: None,
+            };
+            self.hand_over(&mut here, group, due)?;
+        }
+        Ok(())
+    }
+
+    /// Each of the jobs has one try less; those that have none left have failed.
+    fn count_refusal(
+        &self,
+        hand: &mut Hand<'_>,
+        batch: &Batch,
+        why: &str,
+        due: &[Entry],
+    ) -> Result<()> {
+        let words = format!("the submission was refused: {why}");
+        let retries = &self.settings.retries;
+        let failures = |job: &Job| {
+            let entry = due
+                .iter()
+                .find(|entry| entry.job.processing_id == job.processing_id);
+            entry.map_or(0, |entry| entry.failures)
+        };
+        let (again, over): (Vec<_>, Vec<_>) = batch
+            .jobs
+            .iter()
+            .partition(|(job, _)| failures(job) < retries.limit);
+        for (job, number) in over {
+            let account = Account {
+                ending: Ending::Unseen,
+                fault: Fault::Queue,
+                peak_memory: None,
+                words: words.clone(),
+            };
+            self.settle(job.clone(), *number, account)?;
+        }
+        let most = again
+            .iter()
+            .map(|(job, _)| failures(job))
+            .max()
+            .unwrap_or(0);
+        let setback = Setback {
+            reason: words.clone(),
+            counts: true,
+            next_try: Some(ledger::now() + retries.wait(most).as_secs_f64()),
+        };
+        let again: Vec<_> = again
+            .iter()
+            .map(|(job, number)| (job.processing_id.clone(), *number))
+            .collect();
+        hand.ledger.set_back(&again, &setback)
+    }
+}
