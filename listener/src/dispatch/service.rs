@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -29,7 +28,6 @@ const TICK: Duration = Duration::from_millis(200);
 /// Dispatches the jobs of many databases, until it is closed.
 pub struct Dispatch {
     office: Arc<Office>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 struct Office {
@@ -47,16 +45,15 @@ impl Dispatch {
             agenda: Mutex::default(),
             changed: Condvar::new(),
         });
-        let mut threads = Vec::new();
         for _ in 0..WORKERS {
             let office = office.clone();
-            threads.push(std::thread::spawn(move || office.give_turns()));
+            std::thread::spawn(move || office.give_turns());
         }
         for queue in watched {
             let office = office.clone();
-            threads.push(std::thread::spawn(move || office.watch(queue.as_ref())));
+            std::thread::spawn(move || office.watch(queue.as_ref()));
         }
-        Self { office, threads }
+        Self { office }
     }
 
     /// There may be something to do in a database, planned by whomever. Does not wait.
@@ -105,13 +102,12 @@ impl Dispatch {
         dispatcher.publish_with(new, databases, patience);
     }
 
-    /// Ends the threads; jobs go on, and what is under way is found again. Waits at most for `patience` for each of
-    /// a turn's end and the last messages' delivery.
-    pub fn close(mut self, patience: Duration) {
+    /// Ends the threads; jobs go on, and what is under way is found again. Waits at most for `patience`, half of it
+    /// for turns, half for messages.
+    pub fn close(self, patience: Duration) {
         self.office.stop();
-        self.office.wait_for_turns(patience);
-        self.office.dispatcher.close(patience);
-        self.threads.retain(|thread| !thread.is_finished());
+        self.office.wait_for_turns(patience / 2);
+        self.office.dispatcher.close(patience / 2);
     }
 }
 
