@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use runledger_context::run::RunData;
+use runledger_listener::ledger::State;
+
+/// The word for a job that was taken off the queue until it is retried.
+pub(crate) const HELD: &str = "held";
 
 use crate::logging::LogFormat;
 
@@ -100,6 +104,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  runledger reprocess 7 8 9 --direct\n  runledger reprocess all --match energy --direct"
     )]
     Reprocess(Reprocess),
+
+    /// See how the jobs of a database are; call them off or try them again
+    #[command(
+        after_help = "Examples:\n  runledger jobs\n  runledger jobs --in 1234 --state failed --state lost\n  runledger jobs show 3f2a91bc\n  runledger jobs log 123_4 --follow\n  runledger jobs retry --state failed --yes"
+    )]
+    Jobs(Jobs),
 
     /// Merge finished results into the runs' files and the table
     #[command(subcommand)]
@@ -348,6 +358,125 @@ pub(crate) struct Reprocess {
     /// Run the jobs on this machine, one after the other, and show what they print
     #[arg(long)]
     pub(crate) direct: bool,
+}
+
+/// Arguments of `jobs`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    pub(crate) what: Option<JobsCommand>,
+    #[command(flatten)]
+    pub(crate) list: JobList,
+}
+
+/// Arguments of `jobs` alone.
+#[derive(Debug, Args)]
+pub(crate) struct JobList {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Also those that ended long ago
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// As JSON, with every attempt
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which database.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Work in this proposal's or this database folder [default: the current folder]
+    #[arg(long = "in", value_name = "P_OR_DIR")]
+    pub(crate) within: Option<String>,
+}
+
+/// Which jobs, by what they are.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Only jobs of this run; may be repeated
+    #[arg(long = "run", value_name = "N")]
+    pub(crate) runs: Vec<u32>,
+    /// Only jobs in this state; may be repeated
+    #[arg(long = "state", value_name = "STATE", value_parser = state_words())]
+    pub(crate) states: Vec<String>,
+}
+
+/// The states that jobs are shown in.
+fn state_words() -> clap::builder::PossibleValuesParser {
+    let states = State::ALL.into_iter().map(State::as_str);
+    states.chain([HELD]).collect::<Vec<_>>().into()
+}
+
+/// Commands on jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// Everything that is known about jobs, with every attempt
+    #[command(
+        after_help = "Examples:\n  runledger jobs show 3f2a91bc\n  runledger jobs show 123_4 --json"
+    )]
+    Show {
+        /// Jobs: the first letters of their ids, or the queue's own, such as 123_4
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a job has printed, so far as its run's log tells it from other jobs
+    #[command(
+        after_help = "Examples:\n  runledger jobs log 3f2a91bc\n  runledger jobs log 123_4 --follow"
+    )]
+    Log {
+        /// A job: the first letters of its id, or the queue's own, such as 123_4
+        id: String,
+        #[command(flatten)]
+        place: Place,
+        /// Only this attempt
+        #[arg(long, value_name = "NUMBER")]
+        attempt: Option<u32>,
+        /// Go on until the job is over
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Jobs that are not wanted any more: off the queue, for good
+    #[command(
+        after_help = "Examples:\n  runledger jobs cancel 3f2a91bc\n  runledger jobs cancel --run 7 --run 8 --yes"
+    )]
+    Cancel(Chosen),
+    /// Off the queue until they are retried: no failure
+    #[command(after_help = "Example:\n  runledger jobs stop --state pending --yes")]
+    Stop(Chosen),
+    /// Ends jobs at once: they have failed
+    #[command(after_help = "Example:\n  runledger jobs kill 123_4 --yes")]
+    Kill(Chosen),
+    /// Jobs that have ended, or are held, once more
+    #[command(
+        after_help = "Examples:\n  runledger jobs retry 3f2a91bc\n  runledger jobs retry --state failed --state lost --yes"
+    )]
+    Retry(Chosen),
+}
+
+/// Which jobs are to change.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Jobs: the first letters of their ids, or the queue's own, such as 123_4 (123: the whole array)
+    #[arg(value_name = "ID", conflicts_with_all = ["runs", "states", "all"])]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// All jobs to which this applies
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Don't ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// Commands of the combiner.

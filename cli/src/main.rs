@@ -1,6 +1,7 @@
 //! The `runledger` binary: reads the command line, wires the parts, and decides nothing itself.
 
 mod arguments;
+mod asking;
 mod commands;
 mod config;
 mod failure;

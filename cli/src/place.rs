@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use runledger_context::run::Proposal;
 use runledger_listener::proposals::Proposals;
 
+use crate::arguments::Place;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 
@@ -33,6 +34,14 @@ pub(crate) fn existing(proposal_or_dir: &str, config: &Config) -> Result<PathBuf
         Err(_) => Err(Failure::usage(format!(
             "{proposal_or_dir} is neither a proposal number nor an existing folder"
         ))),
+    }
+}
+
+/// The folder that `--in` names, or else the one at work.
+pub(crate) fn within(asked: &Place, here: &Path, config: &Config) -> Result<PathBuf> {
+    match &asked.within {
+        Some(within) => existing(within, config),
+        None => Ok(here.to_path_buf()),
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
     let attempt = extract.attempt;
     let job = job(dir, extract);
     eprintln!("\n{}", first_line(&job));
+    if let Some(number) = attempt {
+        eprintln!("{}", mark(&job.processing_id, number));
+    }
     let settings = ExtractionSettings {
         stop: stop::of_job()?,
         ..site.extraction()
@@ -93,6 +96,14 @@ pub(super) fn request(choice: Choice) -> Request {
     }
 }
 
+/// How each job's part of a run's log begins.
+pub(super) const HEAD: &str = "----- Processing ";
+
+/// The line after that: whose part it is.
+pub(super) fn mark(id: &str, attempt: u32) -> String {
+    format!("Job {id}, attempt {attempt}")
+}
+
 /// By this line users find a job in a run's log.
 fn first_line(job: &Job) -> String {
     let (run, proposal) = (job.run.number.0, job.run.proposal.0);
@@ -104,5 +115,5 @@ fn first_line(job: &Job) -> String {
         }
         _ => format!("{host} (subprocess)"),
     };
-    format!("----- Processing r{run} (p{proposal}) as {user} on {place} -----")
+    format!("{HEAD}r{run} (p{proposal}) as {user} on {place} -----")
 }

@@ -8,6 +8,7 @@ mod database;
 mod demo;
 mod extract;
 mod init;
+mod jobs;
 mod key_value;
 mod letters;
 mod listen;
@@ -28,7 +29,7 @@ use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
 
-use crate::arguments::{Arguments, Combiner, Command};
+use crate::arguments::{Arguments, Combiner, Command, Jobs};
 use crate::config::{self, Config, QueueChoice};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, Loudness};
@@ -105,7 +106,7 @@ impl Site {
         Ok(Dispatch::start(self.queues()?, settings, self.publisher()?))
     }
 
-    /// The same, at a command's own hand.
+    /// Sees to the jobs of one database at a time, here and now.
     fn dispatcher(&self) -> Result<Dispatcher> {
         let settings = self.config.jobs.dispatch();
         Ok(Dispatcher::new(self.queues()?, settings, self.publisher()?))
@@ -149,6 +150,7 @@ fn only_prints(command: &Command) -> bool {
             | C::Completions { .. }
             | C::Config(_)
             | C::DbConfig(_)
+            | C::Jobs(Jobs { what: None, .. })
             | C::Listener(_)
             | C::Proposal { .. }
             | C::PythonPath
@@ -204,6 +206,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::ExtractTask { token } => extract::run_task(&here, &token),
         Command::Extract(extract) => extract::run(&here, extract, &site),
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
+        Command::Jobs(jobs) => jobs::run(&here, jobs, &site),
         Command::Combiner(what) => combiner::run(&here, what, loudness, &site),
         Command::Table(table) => table::run(&table),
         Command::Demo(demo) => demo::run(&demo),

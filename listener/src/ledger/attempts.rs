@@ -91,6 +91,14 @@ impl Ledger {
         )
     }
 
+    /// All tries at all jobs: those at one job together, the first one first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn all_attempts(&self) -> Result<Vec<Attempt>> {
+        self.select_attempts("ORDER BY processing_id, number", &[])
+    }
+
     /// The latest try at a job.
     ///
     /// # Errors

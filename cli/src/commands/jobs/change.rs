@@ -1,0 +1,208 @@
+//! `jobs cancel`, `stop`, `kill` and `retry`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use runledger_listener::dispatch::{Dispatcher, Order};
+use runledger_listener::ledger::{Ledger, State};
+
+use super::words::{queue, short, state, state_word, why};
+use super::{Job, Site, choice};
+use crate::arguments::Chosen;
+use crate::asking;
+use crate::failure::{Failure, Result};
+
+/// So many jobs are listed before it is asked whether all of them are meant.
+const LISTED: usize = 20;
+
+/// What is to become of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    Cancel,
+    Stop,
+    Kill,
+    Retry,
+}
+
+impl Wish {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Retry => "retry",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelled",
+            Self::Stop => "stopped, held until it is retried",
+            Self::Kill => "killed, it has failed",
+            Self::Retry => "tried again",
+        }
+    }
+
+    /// Whether it makes sense for a job that nobody has named.
+    fn applies(self, job: &Job, asked_states: &[String]) -> bool {
+        let entry = &job.entry;
+        match self {
+            Self::Cancel | Self::Kill => !entry.state.is_final(),
+            Self::Stop => !entry.state.is_final() && !entry.held,
+            // What went well is only done again by those who say so.
+            Self::Retry if entry.state == State::Finished => !asked_states.is_empty(),
+            Self::Retry => entry.state.is_final() || entry.held || entry.next_try.is_some(),
+        }
+    }
+
+    fn order(self) -> Option<Order> {
+        match self {
+            Self::Cancel => Some(Order::Cancel),
+            Self::Stop => Some(Order::Stop),
+            Self::Kill => Some(Order::Kill),
+            Self::Retry => None,
+        }
+    }
+}
+
+/// Does with jobs what is wished, if somebody agrees.
+pub(super) fn run(here: &Path, wish: Wish, chosen: &Chosen, site: &Site) -> Result {
+    let dir = super::folder(here, &chosen.place, site)?;
+    super::refresh(&dir, site)?;
+    let jobs = super::all(&dir)?;
+    let states = &chosen.selection.states;
+    let meant = choice::chosen(&jobs, chosen, |job| wish.applies(job, states))?;
+    if meant.is_empty() {
+        println!("There is no job to {}.", wish.verb());
+        return Ok(());
+    }
+    if !asking::agrees(&question(wish, &meant), chosen.yes)? {
+        println!("Nothing is done.");
+        return Ok(());
+    }
+    let dispatcher = site.dispatcher()?;
+    let done = carry_out(&dispatcher, &dir, wish, &meant);
+    dispatcher.close(super::super::FAREWELL);
+    let (told, failed) = report(&dir, wish, &meant, &done?)?;
+    for line in told {
+        println!("{line}");
+    }
+    match failed.len() {
+        0 => Ok(()),
+        count if count == meant.len() => Err(Failure::new(failed.join("\n"))),
+        _ => Err(Failure::partly(failed.join("\n"))),
+    }
+}
+
+fn question(wish: Wish, jobs: &[&Job]) -> String {
+    let verb = wish.verb();
+    if let [job] = jobs {
+        return format!("{verb} {}?", described(job));
+    }
+    let mut lines: Vec<String> = jobs.iter().take(LISTED).map(|job| described(job)).collect();
+    if jobs.len() > LISTED {
+        lines.push(format!("and {} more", jobs.len() - LISTED));
+    }
+    format!(
+        "{verb} these {} jobs?\n  {}\n",
+        jobs.len(),
+        lines.join("\n  ")
+    )
+}
+
+fn described(job: &Job) -> String {
+    let entry = &job.entry;
+    let place = job.last().map(|attempt| format!(" ({})", queue(attempt)));
+    format!(
+        "{} {} {}, {}{}",
+        short(job.id()),
+        entry.job.run,
+        entry.job.data,
+        state(entry),
+        place
+            .filter(|_| !entry.state.is_final())
+            .unwrap_or_default()
+    )
+}
+
+/// What was done to whom.
+#[derive(Default)]
+struct Done {
+    /// As wished.
+    ids: BTreeSet<String>,
+    /// These had been called off before, and a queue still had them.
+    again: BTreeSet<String>,
+}
+
+fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> Result<Done> {
+    let ids: Vec<String> = jobs.iter().map(|job| job.id().to_owned()).collect();
+    let Some(order) = wish.order() else {
+        let ids = dispatcher.retry(dir, &ids)?.into_iter().collect();
+        return Ok(Done {
+            ids,
+            again: BTreeSet::new(),
+        });
+    };
+    let open = Ledger::open(dir)?.open_attempts()?;
+    let called_off = dispatcher.call_off(dir, &ids, order).map_err(|why| {
+        Failure::new(format!(
+            "the jobs do not begin any more, but the queue still has them: {}",
+            why.with_causes()
+        ))
+        .hint(format!(
+            "what runs already goes on; `runledger jobs {}` again asks the queue again",
+            wish.verb()
+        ))
+    })?;
+    let called_off: BTreeSet<String> = called_off.into_iter().collect();
+    let open = open.into_iter().map(|open| open.attempt.processing_id);
+    let again = open.filter(|id| ids.contains(id) && !called_off.contains(id));
+    Ok(Done {
+        again: again.collect(),
+        ids: called_off,
+    })
+}
+
+/// What is to be said, and what failed.
+fn report(
+    dir: &Path,
+    wish: Wish,
+    meant: &[&Job],
+    done: &Done,
+) -> Result<(Vec<String>, Vec<String>)> {
+    let now = super::all(dir)?;
+    let (mut told, mut failed) = (Vec::new(), Vec::new());
+    for job in meant {
+        let name = format!("{} {}", short(job.id()), job.entry.job.run);
+        if done.ids.contains(job.id()) {
+            told.push(match wish {
+                Wish::Retry => format!("{name}: {}", afterwards(&now, job.id())),
+                _ => format!("{name}: {}", wish.done()),
+            });
+        } else if done.again.contains(job.id()) {
+            told.push(format!(
+                "{name}: {} before, and taken off the queue now",
+                state_word(&job.entry)
+            ));
+        } else {
+            failed.push(format!("{name} is {} already", state_word(&job.entry)));
+        }
+    }
+    Ok((told, failed))
+}
+
+/// How a job is that was planned once more.
+fn afterwards(jobs: &[Job], id: &str) -> String {
+    let Some(job) = jobs.iter().find(|job| job.id() == id) else {
+        return "gone from the ledger".into();
+    };
+    let reason = why(&job.entry, super::words::now());
+    match (job.entry.state, job.last()) {
+        (State::Planned, _) if reason.is_empty() => {
+            "planned; the listener begins it when there is room".into()
+        }
+        (State::Planned, _) => format!("planned; {reason}"),
+        (_, Some(attempt)) => format!("given to the queue again: {}", queue(attempt)),
+        (state, None) => state.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,197 @@
+//! Which jobs a user means: by the first letters of an id, by the queue's own names, or by what they are.
+
+use super::Job;
+use super::words::{short, state_word};
+use crate::arguments::{Chosen, Selection};
+use crate::failure::{Failure, Result};
+
+/// The jobs that somebody names.
+pub(super) fn named<'a>(jobs: &'a [Job], ids: &[String]) -> Result<Vec<&'a Job>> {
+    let mut found: Vec<&Job> = Vec::new();
+    for id in ids {
+        let new = by_name(jobs, id)?;
+        for job in new {
+            if !found.iter().any(|before| before.id() == job.id()) {
+                found.push(job);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The jobs that are to change: those that are named, or those of a selection to which the change applies.
+pub(super) fn chosen<'a>(
+    jobs: &'a [Job],
+    chosen: &Chosen,
+    applies: impl Fn(&Job) -> bool,
+) -> Result<Vec<&'a Job>> {
+    if !chosen.ids.is_empty() {
+        return named(jobs, &chosen.ids);
+    }
+    if !chosen.all && is_everything(&chosen.selection) {
+        return Err(Failure::usage("no job is named")
+            .hint("give ids, or --run, --state or --all; `runledger jobs` lists them"));
+    }
+    let selected = jobs
+        .iter()
+        .filter(|job| is_selected(job, &chosen.selection));
+    Ok(selected.filter(|job| applies(job)).collect())
+}
+
+/// Whether a selection leaves nothing out.
+pub(super) fn is_everything(selection: &Selection) -> bool {
+    selection.runs.is_empty() && selection.states.is_empty()
+}
+
+/// Whether a job is of the runs and in the states that are asked for.
+pub(super) fn is_selected(job: &Job, selection: &Selection) -> bool {
+    let (run, state) = (job.entry.job.run.number.0, state_word(&job.entry));
+    (selection.runs.is_empty() || selection.runs.contains(&run))
+        && (selection.states.is_empty() || selection.states.iter().any(|word| word == state))
+}
+
+fn by_name<'a>(jobs: &'a [Job], name: &str) -> Result<Vec<&'a Job>> {
+    if let Some(exact) = jobs.iter().find(|job| job.id() == name) {
+        return Ok(vec![exact]);
+    }
+    let in_queue = in_queue(jobs, name);
+    let mut all: Vec<&Job> = jobs
+        .iter()
+        .filter(|job| job.id().starts_with(name))
+        .collect();
+    if all.is_empty() && (in_queue.len() == 1 || is_one_array(&in_queue)) {
+        return Ok(in_queue);
+    }
+    all.extend(in_queue);
+    all.dedup_by_key(|job| job.id());
+    match all.len() {
+        0 => Err(Failure::new(format!("there is no job {name:?}"))
+            .hint("`runledger jobs --all` lists them all")),
+        1 => Ok(all),
+        _ => Err(ambiguous(name, &all)),
+    }
+}
+
+/// By the queue's own names: `123_4`, or `123` for a lone job or a whole array. A queue uses its numbers again: what
+/// is not over goes before what is.
+fn in_queue<'a>(jobs: &'a [Job], name: &str) -> Vec<&'a Job> {
+    let is_task = |id: &str| {
+        id.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('_'))
+    };
+    let is_meant = |job: &&Job| {
+        let id = job.last().and_then(|attempt| attempt.queue_id.as_deref());
+        id.is_some_and(|id| id == name || is_task(id))
+    };
+    let meant: Vec<&Job> = jobs.iter().filter(is_meant).collect();
+    let open = meant.iter().filter(|job| !job.entry.state.is_final());
+    let open: Vec<&Job> = open.copied().collect();
+    match open.is_empty() || is_one_array(&meant) {
+        true => meant,
+        false => open,
+    }
+}
+
+/// Tasks of one submission share its token.
+fn is_one_array(jobs: &[&Job]) -> bool {
+    let token = |job: &&Job| Some(job.last()?.token.clone());
+    let first = jobs.first().and_then(token);
+    first.is_some() && jobs.iter().all(|job| token(job) == first)
+}
+
+fn ambiguous(name: &str, jobs: &[&Job]) -> Failure {
+    let list = jobs.iter().take(5).map(|job| {
+        let (run, state) = (job.entry.job.run, state_word(&job.entry));
+        format!("  {}  {run}, {state}", job.id())
+    });
+    let mut list: Vec<String> = list.collect();
+    if jobs.len() > list.len() {
+        list.push(format!("  and {} others", jobs.len() - list.len()));
+    }
+    let count = jobs.len();
+    Failure::usage(format!(
+        "{name:?} may be one of {count} jobs:\n{}",
+        list.join("\n")
+    ))
+    .hint(format!(
+        "give more letters than those of {}",
+        short(jobs[0].id())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use runledger_context::run::{RunData, RunId};
+    use runledger_listener::job::{self, Request};
+    use runledger_listener::ledger::{Attempt, Entry, State};
+
+    use super::*;
+
+    fn job(id: &str, state: State, queue_id: Option<&str>, token: &str) -> Job {
+        let new = job::Job::new(
+            RunId::new(1234, 7),
+            RunData::Raw,
+            "/db".into(),
+            Request::default(),
+        );
+        let attempt = queue_id.map(|queue_id| Attempt {
+            queue_id: Some(queue_id.into()),
+            token: token.into(),
+            ..Attempt::default()
+        });
+        Job {
+            entry: Entry {
+                job: job::Job {
+                    processing_id: id.into(),
+                    ..new
+                },
+                state,
+                message: None,
+                progress: None,
+                held: false,
+                failures: 0,
+                next_try: None,
+                submitted_by: "me@here".into(),
+                planned_at: 0.0,
+                ended_at: None,
+            },
+            attempts: attempt.into_iter().collect(),
+        }
+    }
+
+    fn found(jobs: &[Job], name: &str) -> std::result::Result<Vec<String>, String> {
+        let found = by_name(jobs, name).map_err(|why| format!("{why:?}"))?;
+        Ok(found.iter().map(|job| job.id().to_owned()).collect())
+    }
+
+    #[test]
+    fn the_first_letters_name_a_job_unless_another_one_has_them_too() {
+        let jobs = [
+            job("abc1", State::Failed, None, ""),
+            job("abd2", State::Running, None, ""),
+        ];
+        assert_eq!(found(&jobs, "abc"), Ok(vec!["abc1".into()]));
+        let why = found(&jobs, "ab").unwrap_err();
+        assert!(why.contains("abc1") && why.contains("abd2"), "{why}");
+        assert!(found(&jobs, "x").unwrap_err().contains("no job"));
+    }
+
+    #[test]
+    fn a_queues_name_is_a_task_or_a_whole_array() {
+        let task = |id, queue_id| job(id, State::Pending, Some(queue_id), "one");
+        let jobs = [task("a", "12_0"), task("b", "12_1"), task("c", "123_0")];
+        assert_eq!(found(&jobs, "12_1"), Ok(vec!["b".into()]));
+        assert_eq!(found(&jobs, "12"), Ok(vec!["a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn a_number_that_a_queue_has_used_again_means_the_job_that_is_not_over() {
+        let jobs = [
+            job("a", State::Finished, Some("12"), "one"),
+            job("b", State::Running, Some("12"), "two"),
+        ];
+        assert_eq!(found(&jobs, "12"), Ok(vec!["b".into()]));
+        let over = [jobs[0].clone(), job("c", State::Failed, Some("12"), "two")];
+        assert!(found(&over, "12").is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! `jobs log`: what a job has printed.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use runledger_listener::ledger::Ledger;
+
+use super::log_part::Part;
+use super::{Job, choice};
+use crate::commands::stop;
+use crate::failure::{Failure, Result};
+
+/// How often a log is looked at that may grow.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Prints a job's part of its run's log; the whole log where that cannot be told from others.
+pub(super) fn run(dir: &Path, id: &str, attempt: Option<u32>, follow: bool) -> Result {
+    let jobs = super::all(dir)?;
+    let [job] = choice::named(&jobs, &[id.to_owned()])?[..] else {
+        return Err(Failure::usage(format!(
+            "{id} is an array: its tasks have logs of their own"
+        ))
+        .hint(format!("name one: {id}_0")));
+    };
+    if let Some(number) = attempt
+        && number as usize > job.attempts.len()
+    {
+        return Err(Failure::new(format!(
+            "the job has had {} attempts",
+            job.attempts.len()
+        )));
+    }
+    let mixed = jobs.iter().any(|other| is_mixed(job, other));
+    if mixed {
+        eprintln!("Another job of this run ran at the same time: this is what both printed.");
+    }
+    match follow {
+        true => follow_log(job, attempt, mixed),
+        false => print_log(job, attempt, mixed),
+    }
+}
+
+/// Whether the lines of two jobs may be mixed in a run's log.
+fn is_mixed(job: &Job, other: &Job) -> bool {
+    let span = |job: &Job| {
+        let ran = job.attempts.iter();
+        let ran = ran.filter_map(|a| Some((a.started_at?, a.ended_at.unwrap_or(f64::INFINITY))));
+        ran.collect::<Vec<_>>()
+    };
+    let (own, others) = (span(job), span(other));
+    let overlaps = |(begin, end): &(f64, f64)| others.iter().any(|(b, e)| b < end && begin < e);
+    job.id() != other.id() && job.entry.job.run == other.entry.job.run && own.iter().any(overlaps)
+}
+
+fn print_log(job: &Job, attempt: Option<u32>, mixed: bool) -> Result {
+    let path = job.entry.job.log();
+    let text = match std::fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return Err(
+                Failure::new(format!("{} has no log yet", job.entry.job.run))
+                    .hint("--follow waits for it"),
+            );
+        }
+        Err(e) => return Err(unreadable(&path, &e)),
+    };
+    let mut part = Part::of(job.id(), attempt);
+    let own: String = text
+        .split_inclusive('\n')
+        .map(|line| part.next(line))
+        .collect();
+    if !mixed && !part.is_found {
+        eprintln!("The log does not tell this job from others: this is the whole of it.");
+    }
+    print(if !mixed && part.is_found { &own } else { &text });
+    Ok(())
+}
+
+fn follow_log(job: &Job, attempt: Option<u32>, mixed: bool) -> Result {
+    let stop = stop::flag()?;
+    let path = job.entry.job.log();
+    let ledger = Ledger::open(&job.entry.job.database_dir)?;
+    let mut part = Part::of(job.id(), attempt);
+    let mut log = None;
+    loop {
+        // Before the log is read: what is printed until then is in it.
+        let is_over = is_over(&ledger, job)?;
+        if log.is_none() {
+            log = open(&path)?;
+        }
+        if let Some(log) = &mut log {
+            show_new(log, &path, |line| match mixed {
+                true => line.to_owned(),
+                false => part.next(line),
+            })?;
+        }
+        if is_over || stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn is_over(ledger: &Ledger, job: &Job) -> Result<bool> {
+    let entry = ledger.job(job.id())?;
+    Ok(entry.is_none_or(|entry| entry.state.is_final() || entry.held))
+}
+
+fn open(path: &Path) -> Result<Option<BufReader<File>>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(BufReader::new(file))),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(unreadable(path, &e)),
+    }
+}
+
+/// Whole lines only: whose they are is told by their beginnings.
+fn show_new(
+    log: &mut BufReader<File>,
+    path: &Path,
+    mut shown: impl FnMut(&str) -> String,
+) -> Result {
+    let mut line = Vec::new();
+    loop {
+        let read = log
+            .read_until(b'\n', &mut line)
+            .map_err(|e| unreadable(path, &e))?;
+        if read == 0 || !line.ends_with(b"\n") {
+            let back = i64::try_from(line.len()).unwrap_or(0);
+            return log.seek_relative(-back).map_err(|e| unreadable(path, &e));
+        }
+        print(&shown(&String::from_utf8_lossy(&line)));
+        line.clear();
+    }
+}
+
+/// Whoever reads may have seen enough.
+fn print(text: &str) {
+    let mut terminal = std::io::stdout();
+    let _ = terminal
+        .write_all(text.as_bytes())
+        .and_then(|()| terminal.flush());
+}
+
+fn unreadable(path: &Path, why: &std::io::Error) -> Failure {
+    Failure::new(format!("the log {} cannot be read: {why}", path.display()))
+}

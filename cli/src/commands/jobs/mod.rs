@@ -1,0 +1,111 @@
+//! `jobs`: how they are, and what people want of them.
+
+mod change;
+mod choice;
+mod list;
+mod log;
+mod log_part;
+mod picture;
+mod show;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use runledger_listener::ledger::{Attempt, Entry, Ledger};
+use runledger_storage::Database;
+
+use super::Site;
+use crate::arguments::{Jobs, JobsCommand, Place};
+use crate::failure::{Failure, Result};
+use crate::place;
+use change::Wish;
+
+/// A job with all its attempts.
+#[derive(Debug, Clone)]
+struct Job {
+    entry: Entry,
+    attempts: Vec<Attempt>,
+}
+
+impl Job {
+    fn id(&self) -> &str {
+        &self.entry.job.processing_id
+    }
+
+    fn last(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+}
+
+/// Shows jobs, or does with them what is asked for.
+pub(super) fn run(here: &Path, jobs: Jobs, site: &Site) -> Result {
+    match jobs.what {
+        None => list::run(here, &jobs.list, site),
+        Some(JobsCommand::Show { ids, place, json }) => show::run(here, &place, &ids, json, site),
+        Some(JobsCommand::Log {
+            id,
+            place,
+            attempt,
+            follow,
+        }) => log::run(&folder(here, &place, site)?, &id, attempt, follow),
+        Some(JobsCommand::Cancel(chosen)) => change::run(here, Wish::Cancel, &chosen, site),
+        Some(JobsCommand::Stop(chosen)) => change::run(here, Wish::Stop, &chosen, site),
+        Some(JobsCommand::Kill(chosen)) => change::run(here, Wish::Kill, &chosen, site),
+        Some(JobsCommand::Retry(chosen)) => change::run(here, Wish::Retry, &chosen, site),
+    }
+}
+
+/// The folder of the database that is meant.
+fn folder(here: &Path, asked: &Place, site: &Site) -> Result<PathBuf> {
+    let dir = place::within(asked, here, &site.config)?;
+    Database::open(&dir)?;
+    Ok(dir)
+}
+
+/// Asks the queues, so that the ledger knows what they do.
+fn refresh(dir: &Path, site: &Site) -> Result {
+    if !has_jobs(dir) {
+        return Ok(());
+    }
+    let dispatcher = site.dispatcher()?;
+    if let Err(why) = dispatcher.refresh(dir) {
+        eprintln!(
+            "warning: this is how the jobs were last seen; it cannot be asked how they are now: {}",
+            why.with_causes()
+        );
+    }
+    dispatcher.close(super::FAREWELL);
+    Ok(())
+}
+
+/// Whether there has been any job: looking makes no ledger.
+fn has_jobs(dir: &Path) -> bool {
+    dir.join("ledger.sqlite").is_file()
+}
+
+/// All jobs, oldest first.
+fn all(dir: &Path) -> Result<Vec<Job>> {
+    if !has_jobs(dir) {
+        return Ok(Vec::new());
+    }
+    let ledger = Ledger::open(dir)?;
+    let mut attempts = std::collections::HashMap::<String, Vec<Attempt>>::new();
+    for attempt in ledger.all_attempts()? {
+        let of_job = attempts.entry(attempt.processing_id.clone()).or_default();
+        of_job.push(attempt);
+    }
+    let with_attempts = |entry: Entry| Job {
+        attempts: attempts
+            .remove(&entry.job.processing_id)
+            .unwrap_or_default(),
+        entry,
+    };
+    Ok(ledger.jobs()?.into_iter().map(with_attempts).collect())
+}
+
+fn print_json(jobs: &[&Job]) -> Result {
+    let all: Vec<_> = jobs.iter().map(|job| words::json(job)).collect();
+    let text = serde_json::to_string_pretty(&all).map_err(Failure::new)?;
+    println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Jobs as a table that fits the terminal: a line for each, and why it failed beside or below it.
+
+use std::collections::BTreeSet;
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use runledger_listener::ledger::State;
+
+use super::Job;
+use super::words::{queue, short, since, state, why};
+
+/// A reason with less room than this beside the table stands below its job.
+const ROOM: usize = 30;
+/// Between two columns.
+const GAP: u16 = 2;
+
+/// Where it is shown.
+pub(super) struct Screen {
+    /// Characters in a line; None: any number.
+    pub(super) width: Option<usize>,
+    /// Whether it shows colours.
+    pub(super) colours: bool,
+}
+
+/// The table. `now` is in seconds since 1970.
+pub(super) fn draw(jobs: &[&Job], now: f64, screen: &Screen) -> String {
+    let table = table(jobs, now, screen.colours);
+    let width: usize = table
+        .column_max_content_widths()
+        .iter()
+        .map(|column| usize::from(column + GAP))
+        .sum();
+    let left = screen.width.map(|all| all.saturating_sub(width));
+    let has_room = left.is_none_or(|left| left >= ROOM);
+    let mut lines = Vec::new();
+    for (at, line) in table.lines().enumerate() {
+        // The first line is the head.
+        let reason = at
+            .checked_sub(1)
+            .map_or(String::new(), |at| why(&jobs[at].entry, now));
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        if reason.is_empty() {
+            lines.push(line.trim_end().to_owned());
+        } else if has_room {
+            lines.push(format!("{line}{}", cut(&reason, left)));
+        } else {
+            lines.push(line.trim_end().to_owned());
+            let left = screen.width.map(|all| all.saturating_sub(4));
+            lines.push(format!("    {}", cut(&reason, left)));
+        }
+    }
+    lines.join("\n")
+}
+
+fn table(jobs: &[&Job], now: f64, colours: bool) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let proposals: BTreeSet<u32> = jobs
+        .iter()
+        .map(|job| job.entry.job.run.proposal.0)
+        .collect();
+    let is_one = proposals.len() == 1;
+    let run_head = match proposals.first() {
+        Some(proposal) if is_one => format!("p{proposal}"),
+        _ => "run".into(),
+    };
+    table.set_header([
+        "job", &run_head, "data", "state", "queue", "tries", "since", "who",
+    ]);
+    for job in jobs {
+        table.add_row(row(job, is_one, now, colours));
+    }
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, GAP));
+        if at == 5 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn row(job: &Job, is_one_proposal: bool, now: f64, colours: bool) -> Vec<Cell> {
+    let entry = &job.entry;
+    let run = entry.job.run;
+    let data = match entry.job.request.cluster {
+        true => format!("{}, cluster", entry.job.data),
+        false => entry.job.data.to_string(),
+    };
+    let (who, _) = entry
+        .submitted_by
+        .split_once('@')
+        .unwrap_or((&entry.submitted_by, ""));
+    let state = Cell::new(state(entry));
+    let colour = colour(job).filter(|_| colours);
+    vec![
+        Cell::new(short(job.id())),
+        Cell::new(match is_one_proposal {
+            true => format!("r{}", run.number.0),
+            false => format!("p{} r{}", run.proposal.0, run.number.0),
+        }),
+        Cell::new(data),
+        match colour {
+            Some(colour) => state.fg(colour),
+            None => state,
+        },
+        Cell::new(job.last().map(queue).unwrap_or_default()),
+        Cell::new(job.attempts.len()),
+        Cell::new(since(job, now)),
+        Cell::new(who),
+    ]
+}
+
+fn colour(job: &Job) -> Option<Color> {
+    match job.entry.state {
+        _ if job.entry.held => Some(Color::Yellow),
+        State::Running => Some(Color::Green),
+        State::Failed | State::Lost => Some(Color::Red),
+        State::Cancelled => Some(Color::DarkGrey),
+        _ => None,
+    }
+}
+
+fn cut(text: &str, room: Option<usize>) -> String {
+    match room {
+        Some(room) if text.chars().count() > room => text
+            .chars()
+            .take(room.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+        _ => text.to_owned(),
+    }
+}
