@@ -101,7 +101,7 @@ pub(crate) enum Command {
 
     /// Evaluate the context file again for some runs, or for all in the table
     #[command(
-        after_help = "Examples:\n  runledger reprocess 7 8 9 --direct\n  runledger reprocess all --match energy --direct"
+        after_help = "Examples:\n  runledger reprocess 7 8 9\n  runledger reprocess all --match energy --concurrent-jobs 20 --watch\n  runledger reprocess 7 --in 1234 --direct"
     )]
     Reprocess(Reprocess),
 
@@ -347,17 +347,22 @@ pub(crate) struct Reprocess {
     /// Run numbers, or `all` for every run in the table
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<String>,
-    /// Work in this proposal's or this database folder [default: the current folder]
-    #[arg(long = "in", value_name = "P_OR_DIR")]
-    pub(crate) within: Option<String>,
-    /// Take the runs from this proposal [default: the database's own]
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Take the runs from this proposal [default: the database's own; with `all`, every one]
     #[arg(long)]
     pub(crate) proposal: Option<u32>,
     #[command(flatten)]
     pub(crate) choice: Choice,
-    /// Run the jobs on this machine, one after the other, and show what they print
+    /// Stay until all jobs are over, and show how they go; Ctrl-C leaves them alone
     #[arg(long)]
+    pub(crate) watch: bool,
+    /// Run the jobs on this machine, one after the other, and show what they print
+    #[arg(long, conflicts_with = "concurrent_jobs")]
     pub(crate) direct: bool,
+    /// So many of the jobs run at once [default: the database's setting concurrent_jobs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrent_jobs: Option<u32>,
 }
 
 /// Arguments of `jobs`.

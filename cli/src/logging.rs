@@ -22,6 +22,8 @@ pub(crate) struct Loudness {
     pub(crate) verbose: u8,
     /// Whether `-q` was given.
     pub(crate) quiet: bool,
+    /// Whether the command tells by itself what it does.
+    pub(crate) tells: bool,
 }
 
 impl Loudness {
@@ -35,9 +37,15 @@ impl Loudness {
     fn filter(self) -> Targets {
         let ours = match (self.quiet, self.verbose) {
             (true, _) => LevelFilter::ERROR,
+            (_, 0) if self.tells => LevelFilter::WARN,
             (_, 0) => LevelFilter::INFO,
             (_, 1) => LevelFilter::DEBUG,
             (_, _) => LevelFilter::TRACE,
+        };
+        // The ends of jobs are told by the command.
+        let ends = match self.tells && self.verbose == 0 {
+            true => LevelFilter::ERROR,
+            false => ours,
         };
         Targets::new()
             .with_default(ours.min(LevelFilter::WARN))
@@ -46,6 +54,7 @@ impl Loudness {
                 ["context", "listener", "migrations", "storage"]
                     .map(|part| (format!("runledger_{part}"), ours)),
             )
+            .with_target("runledger_listener::job_end", ends)
     }
 }
 

@@ -46,7 +46,11 @@ impl Site {
         };
         let dispatch = Dispatch::start(
             Queues::only(queue),
-            DispatchSettings { retries, limits },
+            DispatchSettings {
+                retries,
+                limits,
+                concurrent: None,
+            },
             publisher(None),
         );
         dispatch.look_at(self.dir.path());

@@ -165,6 +165,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
     let loudness = Loudness {
         verbose: arguments.verbose,
         quiet: arguments.quiet,
+        tells: matches!(arguments.command, Command::Jobs(_) | Command::Reprocess(_)),
     };
     let format = arguments.log_format;
     let here = place::here()?;

@@ -153,6 +153,7 @@ impl JobSettings {
                 running_total: self.max_running_total,
                 queued_total: self.max_queued_total,
             },
+            concurrent: None,
         }
     }
 

@@ -33,4 +33,6 @@ pub struct DispatchSettings {
     pub retries: Retries,
     /// How many jobs queues may have.
     pub limits: Limits,
+    /// How many tasks of an array run at once, whatever the databases say; None: what they say.
+    pub concurrent: Option<usize>,
 }

@@ -42,6 +42,16 @@ impl Queues {
         self.falls_back.store(allowed, Ordering::Relaxed);
     }
 
+    /// Whether there is anything that takes jobs.
+    pub fn can_submit(&self) -> bool {
+        self.main.can_submit() || self.stand_in().is_some()
+    }
+
+    /// Whether jobs are done on this machine, by whoever submits them.
+    pub fn is_local(&self) -> bool {
+        self.main.limit().is_some() || !self.main.can_submit()
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<dyn QueueManager>> {
         [Some(&self.main), self.local.as_ref()]
             .into_iter()

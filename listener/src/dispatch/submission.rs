@@ -86,7 +86,10 @@ impl Dispatcher {
             Scope::Only(ids) => due_of(ledger, ids)?,
         };
         let mut hand = Hand {
-            concurrent: resources::concurrent(&db, queue.concurrent())?,
+            concurrent: match self.settings.concurrent {
+                Some(set) => set,
+                None => resources::concurrent(&db, queue.concurrent())?,
+            },
             chains: chains(open, queue.name()),
             ledger,
             db,

@@ -1,4 +1,4 @@
-//! One job in the foreground: what it prints goes to the run's log and to the terminal.
+//! One job in the foreground: what it prints goes to the run's log, and to whoever looks on.
 
 use std::fs::File;
 use std::io::{PipeReader, Read, Write, pipe};
@@ -17,11 +17,15 @@ use crate::{Error, Result};
 /// How long the last of a job's output may take after its process has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Runs a job that is not in the ledger yet to its end, here and now.
+/// Runs a job that is not in the ledger yet to its end, here and now. What it prints goes to `screen`, too.
 ///
 /// # Errors
 /// It cannot be started.
-pub fn run_in_foreground(job: &Job, settings: &LocalSettings) -> Result<Ended> {
+pub fn run_in_foreground(
+    job: &Job,
+    settings: &LocalSettings,
+    screen: impl Write + Send + 'static,
+) -> Result<Ended> {
     let mut ledger = Ledger::open(&job.database_dir)?;
     let log = open_log(job)?;
     let attempt = ledger.plan_here(job, "local")?;
@@ -41,7 +45,7 @@ pub fn run_in_foreground(job: &Job, settings: &LocalSettings) -> Result<Ended> {
     let _ = ledger.placed(&[(job.processing_id.clone(), attempt, ticket)]);
     let (done, copied) = mpsc::channel();
     std::thread::spawn(move || {
-        copy(output, log);
+        copy(output, log, screen);
         // Nobody waits any more if that took too long.
         let _ = done.send(());
     });
@@ -74,14 +78,13 @@ fn give_up(ledger: &mut Ledger, job: &Job, attempt: u32, why: &Error) {
     }
 }
 
-/// Until nobody writes any more. A log or terminal that takes no more does not stop the job.
-fn copy(mut output: PipeReader, mut log: File) {
+/// Until nobody writes any more. A log or screen that takes no more does not stop the job.
+fn copy(mut output: PipeReader, mut log: File, mut screen: impl Write) {
     let mut buffer = [0; 16 * 1024];
-    let mut terminal = std::io::stdout();
     while let Ok(length @ 1..) = output.read(&mut buffer) {
         let _ = log.write_all(&buffer[..length]);
-        let _ = terminal
+        let _ = screen
             .write_all(&buffer[..length])
-            .and_then(|()| terminal.flush());
+            .and_then(|()| screen.flush());
     }
 }

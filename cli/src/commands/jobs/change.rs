@@ -49,9 +49,12 @@ impl Wish {
         match self {
             Self::Cancel | Self::Kill => !entry.state.is_final(),
             Self::Stop => !entry.state.is_final() && !entry.held,
-            // What went well is only done again by those who say so.
+            // What went well, or waits, is only done again by those who say so.
             Self::Retry if entry.state == State::Finished => !asked_states.is_empty(),
-            Self::Retry => entry.state.is_final() || entry.held || entry.next_try.is_some(),
+            Self::Retry if entry.state == State::Planned && !entry.held => {
+                entry.next_try.is_some() || !asked_states.is_empty()
+            }
+            Self::Retry => entry.state.is_final() || entry.held,
         }
     }
 

@@ -7,7 +7,7 @@ mod log;
 mod log_part;
 mod picture;
 mod show;
-mod words;
+pub(super) mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 /// How far a job is, in one word.
-pub(super) fn state_word(entry: &Entry) -> &'static str {
+pub(in crate::commands) fn state_word(entry: &Entry) -> &'static str {
     match entry.held {
         true => HELD,
         false => entry.state.as_str(),
@@ -32,7 +32,7 @@ pub(super) fn state(entry: &Entry) -> String {
 }
 
 /// Where an attempt is: `local`, `maxwell 123_4`.
-pub(super) fn queue(attempt: &Attempt) -> String {
+pub(in crate::commands) fn queue(attempt: &Attempt) -> String {
     let cluster = attempt.cluster.as_deref().filter(|name| !name.is_empty());
     match (attempt.queue.as_str(), &attempt.queue_id) {
         ("local", _) => "local".into(),
@@ -69,7 +69,7 @@ pub(super) fn since(job: &Job, now: f64) -> String {
 }
 
 /// A time span, roughly: `40 s`, `12 min`, `3 h`, `2 d`.
-pub(super) fn span(seconds: f64) -> String {
+pub(in crate::commands) fn span(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
     match seconds {
         s if s < 100.0 => format!("{s:.0} s"),

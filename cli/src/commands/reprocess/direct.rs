@@ -1,0 +1,52 @@
+//! `reprocess --direct`: one job after the other, here and now.
+
+use std::time::Duration;
+
+use runledger_listener::combiner;
+use runledger_listener::job::Job;
+use runledger_listener::job_end::{self, Outcome, Retries};
+use runledger_listener::queue::run_in_foreground;
+
+use super::progress::Progress;
+use crate::commands::{FAREWELL, Site};
+use crate::failure::Result;
+
+/// The user sees it, and asks again.
+const NO_RETRIES: Retries = Retries {
+    limit: 0,
+    first: Duration::ZERO,
+    longest: Duration::ZERO,
+};
+
+/// Evaluates each run and shows what that prints.
+pub(super) fn run(jobs: &[Job], site: &Site) -> Result {
+    let progress = Progress::of(jobs.len());
+    let mut failed = Vec::new();
+    for (over, job) in jobs.iter().enumerate() {
+        let more = match failed.len() {
+            0 => format!(", {}", job.run),
+            n => format!(", {n} failed, {}", job.run),
+        };
+        progress.set(over, more);
+        if evaluate(job, &progress, site)? != Outcome::Finished {
+            failed.push(job.run.to_string());
+        }
+    }
+    progress.end();
+    super::verdict(&failed, jobs.len())
+}
+
+fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Outcome> {
+    let ended = run_in_foreground(job, &site.local_jobs()?, progress.screen())?;
+    progress.above(|| {
+        let mut publisher = site.publisher()?;
+        let outcome = job_end::settle(&ended, &NO_RETRIES, &mut publisher)?;
+        if outcome != Outcome::Finished && !publisher.is_enabled() {
+            // No combiner would hear of what was saved.
+            let dir = &job.database_dir;
+            combiner::merge_run(dir, job.run, combiner::ATTENDED, &mut publisher)?;
+        }
+        publisher.close(FAREWELL);
+        Ok(outcome)
+    })
+}
