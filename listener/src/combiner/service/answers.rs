@@ -85,7 +85,9 @@ impl Service {
     fn missed(&mut self, task: Task) {
         let sent = task.message.as_ref().map_or(0, |(_, sent)| *sent);
         if since(sent) <= PATIENCE {
-            return self.postpone(task, "it cannot be seen yet");
+            // Most often an announcement that is heard again, of what is merged: no reason to warn anybody.
+            debug!("{:?} cannot be seen yet", task.work);
+            return self.again(task);
         }
         debug!(
             "{:?} is not there; merged already, or found by looking later",
@@ -95,7 +97,7 @@ impl Service {
     }
 
     /// What looking found is found again, if it takes so long.
-    fn postpone(&mut self, mut task: Task, why: &str) {
+    fn postpone(&mut self, task: Task, why: &str) {
         let folder = task.work.folder().display().to_string();
         let run = task.work.run().map(|run| run.to_string());
         let run = run.unwrap_or_default();
@@ -107,6 +109,10 @@ impl Service {
                 return self.forget(&task.work);
             }
         }
+        self.again(task);
+    }
+
+    fn again(&mut self, mut task: Task) {
         let when = Instant::now() + task.wait;
         task.wait = (task.wait * 2).min(LONGEST_RETRY);
         self.schedule.add(task, when);
