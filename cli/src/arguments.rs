@@ -420,27 +420,28 @@ fn state_words() -> clap::builder::PossibleValuesParser {
 pub(crate) enum JobsCommand {
     /// Everything that is known about jobs, with every attempt
     #[command(
-        after_help = "Examples:\n  runledger jobs show 3f2a91bc\n  runledger jobs show 123_4 --json"
+        after_help = "Examples:\n  runledger jobs show 3f2a91bc\n  runledger jobs show --run 7 --json"
     )]
     Show {
-        /// Jobs: the first letters of their ids, or the queue's own, such as 123_4
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
         #[command(flatten)]
-        place: Place,
+        named: Named,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
     /// What a job has printed, so far as its run's log tells it from other jobs
     #[command(
-        after_help = "Examples:\n  runledger jobs log 3f2a91bc\n  runledger jobs log 123_4 --follow"
+        after_help = "Examples:\n  runledger jobs log 3f2a91bc\n  runledger jobs log --run 7 --follow"
     )]
     Log {
         /// A job: the first letters of its id, or the queue's own, such as 123_4
-        id: String,
+        #[arg(required_unless_present = "run")]
+        id: Option<String>,
         #[command(flatten)]
         place: Place,
+        /// The latest job of this run
+        #[arg(long, value_name = "N", conflicts_with = "id")]
+        run: Option<u32>,
         /// Only this attempt
         #[arg(long, value_name = "NUMBER")]
         attempt: Option<u32>,
@@ -469,6 +470,16 @@ pub(crate) enum JobsCommand {
 /// Which jobs are to change.
 #[derive(Debug, Args)]
 pub(crate) struct Chosen {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// Don't ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Which jobs, by name or by what they are.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
     /// Jobs: the first letters of their ids, or the queue's own, such as 123_4 (123: the whole array)
     #[arg(value_name = "ID", conflicts_with_all = ["runs", "states", "all"])]
     pub(crate) ids: Vec<String>,
@@ -479,9 +490,6 @@ pub(crate) struct Chosen {
     /// All jobs to which this applies
     #[arg(long)]
     pub(crate) all: bool,
-    /// Don't ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
 }
 
 /// Commands of the combiner.

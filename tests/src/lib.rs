@@ -11,7 +11,7 @@ mod supervised;
 pub use client::{python, script};
 pub use kafka::Kafka;
 pub use process::{Finished, Service, runledger};
-pub use real_part::needs;
+pub use real_part::{needs, needs_root};
 pub use site::{Site, eventually};
 pub use slurm::Slurm;
 pub use supervised::Supervised;

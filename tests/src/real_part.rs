@@ -45,6 +45,11 @@ pub fn needs(program: &str, debian_package: &str) -> bool {
         ))
 }
 
+/// Whether the test may act as other users. If not, as [`needs`].
+pub fn needs_root() -> bool {
+    nix::unistd::geteuid().is_root() || missing("only root can act as another user")
+}
+
 fn missing(why: &str) -> bool {
     let may = std::env::var("CI").as_deref() != Ok("true");
     assert!(may, "nothing may be missing here: {why}");

@@ -70,14 +70,17 @@ impl Wish {
 
 /// Does with jobs what is wished, if somebody agrees.
 pub(super) fn run(here: &Path, wish: Wish, chosen: &Chosen, site: &Site) -> Result {
-    let dir = super::folder(here, &chosen.place, site)?;
+    let dir = super::folder(here, &chosen.named.place, site)?;
     super::refresh(&dir, site)?;
     let jobs = super::all(&dir)?;
-    let states = &chosen.selection.states;
-    let meant = choice::chosen(&jobs, chosen, |job| wish.applies(job, states))?;
+    let states = &chosen.named.selection.states;
+    let meant = choice::chosen(&jobs, &chosen.named, |job| wish.applies(job, states))?;
     if meant.is_empty() {
         println!("There is no job to {}.", wish.verb());
         return Ok(());
+    }
+    if meant.len() > 1 && !chosen.yes {
+        list(&meant);
     }
     if !asking::agrees(&question(wish, &meant), chosen.yes)? {
         println!("Nothing is done.");
@@ -98,19 +101,20 @@ pub(super) fn run(here: &Path, wish: Wish, chosen: &Chosen, site: &Site) -> Resu
 }
 
 fn question(wish: Wish, jobs: &[&Job]) -> String {
-    let verb = wish.verb();
-    if let [job] = jobs {
-        return format!("{verb} {}?", described(job));
+    match jobs {
+        [job] => format!("{} {}?", wish.verb(), described(job)),
+        _ => format!("{} these {} jobs?", wish.verb(), jobs.len()),
     }
-    let mut lines: Vec<String> = jobs.iter().take(LISTED).map(|job| described(job)).collect();
+}
+
+/// Says which jobs a question is about.
+fn list(jobs: &[&Job]) {
+    for job in jobs.iter().take(LISTED) {
+        eprintln!("  {}", described(job));
+    }
     if jobs.len() > LISTED {
-        lines.push(format!("and {} more", jobs.len() - LISTED));
+        eprintln!("  and {} more", jobs.len() - LISTED);
     }
-    format!(
-        "{verb} these {} jobs?\n  {}\n",
-        jobs.len(),
-        lines.join("\n  ")
-    )
 }
 
 fn described(job: &Job) -> String {

@@ -1,12 +1,28 @@
 //! Which jobs a user means: by the first letters of an id, by the queue's own names, or by what they are.
 
+use runledger_listener::ledger::Attempt;
+
 use super::Job;
 use super::words::{short, state_word};
-use crate::arguments::{Chosen, Selection};
+use crate::arguments::{Named, Selection};
 use crate::failure::{Failure, Result};
 
+/// The one job that is meant: by its name, or as the latest one of a run.
+pub(super) fn one<'a>(jobs: &'a [Job], name: Option<&str>, run: Option<u32>) -> Result<&'a Job> {
+    if let Some(name) = name {
+        return match by_name(jobs, name)?[..] {
+            [job] => Ok(job),
+            _ => Err(Failure::usage(format!("{name} is a whole array"))
+                .hint(format!("name one of its tasks: {name}_0"))),
+        };
+    }
+    let of_run = |job: &&Job| Some(job.entry.job.run.number.0) == run;
+    let latest = jobs.iter().rfind(of_run);
+    latest.ok_or_else(|| Failure::new(format!("run {} has had no job", run.unwrap_or(0))))
+}
+
 /// The jobs that somebody names.
-pub(super) fn named<'a>(jobs: &'a [Job], ids: &[String]) -> Result<Vec<&'a Job>> {
+fn named<'a>(jobs: &'a [Job], ids: &[String]) -> Result<Vec<&'a Job>> {
     let mut found: Vec<&Job> = Vec::new();
     for id in ids {
         let new = by_name(jobs, id)?;
@@ -19,10 +35,10 @@ pub(super) fn named<'a>(jobs: &'a [Job], ids: &[String]) -> Result<Vec<&'a Job>>
     Ok(found)
 }
 
-/// The jobs that are to change: those that are named, or those of a selection to which the change applies.
+/// The jobs that are named; or those of a selection to which what is wished `applies`.
 pub(super) fn chosen<'a>(
     jobs: &'a [Job],
-    chosen: &Chosen,
+    chosen: &Named,
     applies: impl Fn(&Job) -> bool,
 ) -> Result<Vec<&'a Job>> {
     if !chosen.ids.is_empty() {
@@ -79,11 +95,16 @@ fn in_queue<'a>(jobs: &'a [Job], name: &str) -> Vec<&'a Job> {
         id.strip_prefix(name)
             .is_some_and(|rest| rest.starts_with('_'))
     };
-    let is_meant = |job: &&Job| {
-        let id = job.last().and_then(|attempt| attempt.queue_id.as_deref());
+    let is_named = |attempt: &Attempt| {
+        let id = attempt.queue_id.as_deref();
         id.is_some_and(|id| id == name || is_task(id))
     };
-    let meant: Vec<&Job> = jobs.iter().filter(is_meant).collect();
+    let of_last = |job: &&Job| job.last().is_some_and(is_named);
+    let of_any = |job: &&Job| job.attempts.iter().any(is_named);
+    let mut meant: Vec<&Job> = jobs.iter().filter(of_last).collect();
+    if meant.is_empty() {
+        meant = jobs.iter().filter(of_any).collect();
+    }
     let open = meant.iter().filter(|job| !job.entry.state.is_final());
     let open: Vec<&Job> = open.copied().collect();
     match open.is_empty() || is_one_array(&meant) {
@@ -121,42 +142,19 @@ fn ambiguous(name: &str, jobs: &[&Job]) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use runledger_context::run::{RunData, RunId};
-    use runledger_listener::job::{self, Request};
-    use runledger_listener::ledger::{Attempt, Entry, State};
+    use runledger_listener::ledger::State;
 
+    use super::super::example;
     use super::*;
 
     fn job(id: &str, state: State, queue_id: Option<&str>, token: &str) -> Job {
-        let new = job::Job::new(
-            RunId::new(1234, 7),
-            RunData::Raw,
-            "/db".into(),
-            Request::default(),
-        );
-        let attempt = queue_id.map(|queue_id| Attempt {
+        let mut job = example(id, state);
+        job.attempts.extend(queue_id.map(|queue_id| Attempt {
             queue_id: Some(queue_id.into()),
             token: token.into(),
             ..Attempt::default()
-        });
-        Job {
-            entry: Entry {
-                job: job::Job {
-                    processing_id: id.into(),
-                    ..new
-                },
-                state,
-                message: None,
-                progress: None,
-                held: false,
-                failures: 0,
-                next_try: None,
-                submitted_by: "me@here".into(),
-                planned_at: 0.0,
-                ended_at: None,
-            },
-            attempts: attempt.into_iter().collect(),
-        }
+        }));
+        job
     }
 
     fn found(jobs: &[Job], name: &str) -> std::result::Result<Vec<String>, String> {

@@ -74,6 +74,6 @@ fn summary(shown: &[&Job], left_out: usize) -> String {
     };
     match left_out {
         0 => all,
-        count => format!("{all} {count} that ended earlier: --all shows them."),
+        count => format!("{all}\n{count} that ended earlier are left out: --all shows them."),
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use runledger_listener::ledger::Ledger;
 
+use super::Job;
 use super::log_part::Part;
-use super::{Job, choice};
 use crate::commands::stop;
 use crate::failure::{Failure, Result};
 
@@ -17,14 +17,7 @@ use crate::failure::{Failure, Result};
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Prints a job's part of its run's log; the whole log where that cannot be told from others.
-pub(super) fn run(dir: &Path, id: &str, attempt: Option<u32>, follow: bool) -> Result {
-    let jobs = super::all(dir)?;
-    let [job] = choice::named(&jobs, &[id.to_owned()])?[..] else {
-        return Err(Failure::usage(format!(
-            "{id} is an array: its tasks have logs of their own"
-        ))
-        .hint(format!("name one: {id}_0")));
-    };
+pub(super) fn run(job: &Job, jobs: &[Job], attempt: Option<u32>, follow: bool) -> Result {
     if let Some(number) = attempt
         && number as usize > job.attempts.len()
     {

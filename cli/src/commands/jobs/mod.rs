@@ -41,13 +41,18 @@ impl Job {
 pub(super) fn run(here: &Path, jobs: Jobs, site: &Site) -> Result {
     match jobs.what {
         None => list::run(here, &jobs.list, site),
-        Some(JobsCommand::Show { ids, place, json }) => show::run(here, &place, &ids, json, site),
+        Some(JobsCommand::Show { named, json }) => show::run(here, &named, json, site),
         Some(JobsCommand::Log {
             id,
             place,
+            run,
             attempt,
             follow,
-        }) => log::run(&folder(here, &place, site)?, &id, attempt, follow),
+        }) => {
+            let jobs = all(&folder(here, &place, site)?)?;
+            let job = choice::one(&jobs, id.as_deref(), run)?;
+            log::run(job, &jobs, attempt, follow)
+        }
         Some(JobsCommand::Cancel(chosen)) => change::run(here, Wish::Cancel, &chosen, site),
         Some(JobsCommand::Stop(chosen)) => change::run(here, Wish::Stop, &chosen, site),
         Some(JobsCommand::Kill(chosen)) => change::run(here, Wish::Kill, &chosen, site),
@@ -108,4 +113,33 @@ fn print_json(jobs: &[&Job]) -> Result {
     let text = serde_json::to_string_pretty(&all).map_err(Failure::new)?;
     println!("{text}");
     Ok(())
+}
+
+/// Run 7 of proposal 1234, never tried.
+#[cfg(test)]
+fn example(id: &str, state: runledger_listener::ledger::State) -> Job {
+    use runledger_context::run::{RunData, RunId};
+    use runledger_listener::job;
+
+    let run = RunId::new(1234, 7);
+    let new = job::Job::new(run, RunData::Raw, "/db".into(), job::Request::default());
+    let job = job::Job {
+        processing_id: id.into(),
+        ..new
+    };
+    Job {
+        entry: Entry {
+            job,
+            state,
+            message: None,
+            progress: None,
+            held: false,
+            failures: 0,
+            next_try: None,
+            submitted_by: "me@here".into(),
+            planned_at: 0.0,
+            ended_at: None,
+        },
+        attempts: Vec::new(),
+    }
 }

@@ -71,6 +71,9 @@ fn table(jobs: &[&Job], now: f64, colours: bool) -> Table {
     for job in jobs {
         table.add_row(row(job, is_one, now, colours));
     }
+    if colours {
+        table.enforce_styling();
+    }
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
         if at == 5 {
@@ -129,5 +132,51 @@ fn cut(text: &str, room: Option<usize>) -> String {
             .chain(['…'])
             .collect(),
         _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    fn jobs() -> Vec<Job> {
+        let mut failed = example("3f2a91bc-0", State::Failed);
+        failed.entry.message = Some("the node failed, ".repeat(20));
+        failed.entry.ended_at = Some(100.0);
+        vec![failed, example("9d11aa02-1", State::Running)]
+    }
+
+    fn drawn(width: Option<usize>, colours: bool) -> Vec<String> {
+        let jobs = jobs();
+        let screen = Screen { width, colours };
+        let text = draw(&jobs.iter().collect::<Vec<_>>(), 3700.0, &screen);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn each_line_fits_the_terminal_and_a_reason_stands_where_there_is_room() {
+        for (width, lines) in [(80, 4), (200, 3)] {
+            let drawn = drawn(Some(width), false);
+            assert_eq!(drawn.len(), lines, "{drawn:#?}");
+            assert!(
+                drawn.iter().all(|line| line.chars().count() <= width),
+                "{drawn:#?}"
+            );
+            assert!(drawn[lines - 2].contains("the node failed") && drawn.concat().contains('…'));
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_terminal_a_job_is_a_line_with_the_whole_reason_and_no_colours() {
+        let drawn = drawn(None, false);
+        assert_eq!(drawn.len(), 3);
+        assert_eq!(drawn[1].matches("the node failed").count(), 20);
+        assert!(!drawn.concat().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_terminal_shows_states_in_colours() {
+        assert!(drawn(Some(200), true)[1].contains('\u{1b}'));
     }
 }

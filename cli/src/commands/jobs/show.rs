@@ -9,20 +9,23 @@ use runledger_listener::ledger::{Attempt, Entry};
 
 use super::words::{moment, now, queue, span, state, why};
 use super::{Job, Site, choice};
-use crate::arguments::Place;
+use crate::arguments::Named;
 use crate::failure::Result;
 
 /// Shows jobs with all their attempts.
-pub(super) fn run(here: &Path, place: &Place, ids: &[String], json: bool, site: &Site) -> Result {
-    let dir = super::folder(here, place, site)?;
+pub(super) fn run(here: &Path, asked: &Named, json: bool, site: &Site) -> Result {
+    let dir = super::folder(here, &asked.place, site)?;
     super::refresh(&dir, site)?;
     let jobs = super::all(&dir)?;
-    let named = choice::named(&jobs, ids)?;
+    let named = choice::chosen(&jobs, asked, |_| true)?;
     if json {
         return super::print_json(&named);
     }
     let all: Vec<String> = named.iter().map(|job| text(job, now())).collect();
-    println!("{}", all.join("\n\n"));
+    match all.is_empty() {
+        true => println!("No job."),
+        false => println!("{}", all.join("\n\n")),
+    }
     Ok(())
 }
 

@@ -28,15 +28,16 @@ pub(super) fn run(jobs: &[Job], site: &Site) -> Result {
             n => format!(", {n} failed, {}", job.run),
         };
         progress.set(over, more);
-        if evaluate(job, &progress, site)? != Outcome::Finished {
-            failed.push(job.run.to_string());
+        if let Some(why) = evaluate(job, &progress, site)? {
+            failed.push(format!("{}: {why}", job.run));
         }
     }
     progress.end();
     super::verdict(&failed, jobs.len())
 }
 
-fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Outcome> {
+/// Returns why the job did not finish.
+fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Option<String>> {
     let ended = run_in_foreground(job, &site.local_jobs()?, progress.screen())?;
     progress.above(|| {
         let mut publisher = site.publisher()?;
@@ -47,6 +48,6 @@ fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Outcome> {
             combiner::merge_run(dir, job.run, combiner::ATTENDED, &mut publisher)?;
         }
         publisher.close(FAREWELL);
-        Ok(outcome)
+        Ok((outcome != Outcome::Finished).then(|| ended.account.words.clone()))
     })
 }

@@ -1,6 +1,6 @@
 //! `reprocess` by the queue: the jobs go there together, as arrays where it has such.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -147,12 +147,31 @@ fn tell(ledger: &Ledger, jobs: &[Job], ways: &Ways) -> Result {
             waiting.len()
         );
     }
-    println!(
-        "{} shows how they are, {} calls them off",
-        ways.command(""),
-        ways.command(" cancel ID")
-    );
+    if failed.len() < jobs.len() {
+        let call_off = format!(" cancel {}", name(ledger, jobs));
+        println!(
+            "{} shows how they are, {} calls them off",
+            ways.command(""),
+            ways.command(&call_off)
+        );
+    }
     super::verdict(&failed, jobs.len())
+}
+
+/// By which people name these jobs, all together: the queue's number for an array or a lone job.
+pub(super) fn name<'a>(ledger: &Ledger, jobs: impl IntoIterator<Item = &'a Job>) -> String {
+    let number = |job: &Job| {
+        let id = ledger.last_attempt(&job.processing_id).ok()??.queue_id?;
+        Some(
+            id.split_once('_')
+                .map_or(id.clone(), |(array, _)| array.to_owned()),
+        )
+    };
+    let numbers: BTreeSet<Option<String>> = jobs.into_iter().map(number).collect();
+    match numbers.into_iter().collect::<Vec<_>>().as_slice() {
+        [Some(one)] => one.clone(),
+        _ => "ID".into(),
+    }
 }
 
 /// The tasks of an array are told together.

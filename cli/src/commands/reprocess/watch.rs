@@ -11,7 +11,7 @@ use runledger_listener::job::Job;
 use runledger_listener::ledger::{Entry, Ledger, State};
 
 use super::progress::Progress;
-use super::queued::Ways;
+use super::queued::{self, Ways};
 use crate::commands::jobs::words::{queue, span, state_word};
 use crate::commands::{FAREWELL, Site, stop};
 use crate::failure::{Failure, Result};
@@ -173,6 +173,17 @@ impl<'a> Watched<'a> {
     }
 }
 
+impl Watched<'_> {
+    /// By which people name what is not over.
+    fn name(&self) -> String {
+        let is_open = |job: &&Job| {
+            let seen = self.seen.get(job.processing_id.as_str());
+            seen.is_none_or(|seen| !seen.is_over)
+        };
+        queued::name(self.ledger, self.jobs.iter().filter(is_open))
+    }
+}
+
 fn seen(entry: &Entry) -> Seen {
     let is_over = entry.state.is_final() || entry.held;
     let word = state_word(entry);
@@ -209,7 +220,7 @@ fn gone_on(left: usize, watched: &Watched<'_>, ways: &Ways) -> Failure {
     .hint(format!(
         "{} shows how they are, {} calls them off",
         ways.command(""),
-        ways.command(" cancel --all")
+        ways.command(&format!(" cancel {}", watched.name()))
     ))
 }
 
