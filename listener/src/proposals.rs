@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use runledger_context::run::Proposal;
+use runledger_context::run::{Proposal, RunId};
 
 use crate::settings::DataSettings;
 use crate::{Error, Result};
@@ -45,6 +45,21 @@ impl Proposals {
             true => Ok(root),
             false => Err(Error::NoDataRoot(root.into())),
         }
+    }
+
+    /// Whether a run has raw data, as far as the settings tell where that would be.
+    pub fn has_data(&mut self, run: RunId) -> bool {
+        if self.settings.run.is_empty() {
+            return true;
+        }
+        let number = run.number.0;
+        let below = self
+            .settings
+            .run
+            .replace("{run:04}", &format!("{number:04}"));
+        let below = below.replace("{run}", &number.to_string());
+        self.find(run.proposal)
+            .is_some_and(|folder| folder.join(below).exists())
     }
 
     fn search(&self, proposal: Proposal) -> Option<PathBuf> {

@@ -155,6 +155,8 @@ pub struct DataSettings {
     pub pattern: String,
     /// Where a proposal's own database is, below the proposal's folder.
     pub database: PathBuf,
+    /// Where a run's raw data is, below the proposal's folder; empty: that is not asked.
+    pub run: String,
 }
 
 impl Default for DataSettings {
@@ -163,6 +165,7 @@ impl Default for DataSettings {
             root: "/gpfs/exfel/exp".into(),
             pattern: "*/*/p{proposal:06}".into(),
             database: "usr/Shared/amore".into(),
+            run: "raw/r{run:04}".into(),
         }
     }
 }

@@ -87,4 +87,9 @@ fn a_scan_of_another_facility_becomes_a_job_and_a_row() {
     eventually("its reduced data too", why, || {
         value("corrected") == Some(1.0)
     });
+
+    let mut again = site.command(&database, &["reprocess", "12", "13", "--direct"]);
+    let again = Finished::of(&mut again).succeeded();
+    let skipped = again.stderr.contains("p77 r13") && !again.stderr.contains("r12");
+    assert!(skipped, "{}", again.stderr);
 }

@@ -92,6 +92,16 @@ fn places(config: &Config, found: &mut Vec<String>) {
             data.database.display().to_string()
         ));
     }
+    let is_named = ["{run}", "{run:04}"]
+        .iter()
+        .any(|number| data.run.contains(number));
+    if !data.run.is_empty() && (!is_named || data.run.starts_with('/')) {
+        found.push(format!(
+            "`data.run`: {:?} is no path below a proposal's folder with {{run}} or {{run:04}} in it; write for example \
+             \"raw/r{{run:04}}\", or \"\" if runs have no folders of their own",
+            data.run
+        ));
+    }
 }
 
 fn context(config: &Config, found: &mut Vec<String>) {
@@ -199,8 +209,9 @@ mod tests {
         config.notifications.fields.run.clear();
         config.data.pattern = "p".into();
         config.data.database = "/abs".into();
+        config.data.run = "raw".into();
         let found = problems(&config);
-        assert_eq!(found.len(), 12, "{found:#?}");
+        assert_eq!(found.len(), 13, "{found:#?}");
     }
 
     #[test]

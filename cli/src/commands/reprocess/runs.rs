@@ -45,12 +45,8 @@ fn run(proposal: Proposal, word: &str) -> Result<RunId> {
 /// Those of the runs that have raw data; the others are told.
 fn with_data(runs: BTreeSet<RunId>, config: &Config) -> Vec<RunId> {
     let mut proposals = Proposals::new(config.data.clone());
-    let (with, without): (Vec<RunId>, Vec<RunId>) = runs.into_iter().partition(|run| {
-        let raw = proposals
-            .find(run.proposal)
-            .map(|dir| dir.join(format!("raw/r{:04}", run.number.0)));
-        raw.is_some_and(|raw| raw.is_dir())
-    });
+    let (with, without): (Vec<RunId>, Vec<RunId>) =
+        runs.into_iter().partition(|run| proposals.has_data(*run));
     if !without.is_empty() {
         let list: Vec<String> = without.iter().map(ToString::to_string).collect();
         eprintln!(
