@@ -29,7 +29,7 @@ use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
 
-use crate::arguments::{Arguments, Combiner, Command, Jobs};
+use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand};
 use crate::config::{self, Config, QueueChoice};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, Loudness};
@@ -150,7 +150,10 @@ fn only_prints(command: &Command) -> bool {
             | C::Completions { .. }
             | C::Config(_)
             | C::DbConfig(_)
-            | C::Jobs(Jobs { what: None, .. })
+            | C::Jobs(Jobs {
+                what: None | Some(JobsCommand::Show { .. } | JobsCommand::Log { .. }),
+                ..
+            })
             | C::Listener(_)
             | C::Proposal { .. }
             | C::PythonPath

@@ -53,9 +53,8 @@ pub(super) fn run(here: &Path, dir: &Path, jobs: &[Job], ways: &Ways, site: &Sit
         settings.limits.running = ways.concurrent.or(settings.limits.running);
     }
     let mut ledger = Ledger::open(dir)?;
-    for job in jobs {
-        ledger.plan(None, job)?;
-    }
+    let wishes: Vec<_> = jobs.iter().map(|job| (None, job)).collect();
+    ledger.plan_all(&wishes)?;
     if ways.watch || queues.is_local() {
         let dispatch = Dispatch::start(queues, settings, site.publisher()?);
         return watch::run(dispatch, &ledger, jobs, ways, site);
