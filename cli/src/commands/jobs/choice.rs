@@ -3,7 +3,7 @@
 use runledger_listener::ledger::Attempt;
 
 use super::Job;
-use super::words::{short, state_word};
+use super::words::{SHORT, short, state_word};
 use crate::arguments::{Named, Selection};
 use crate::failure::{Failure, Result};
 
@@ -25,11 +25,8 @@ pub(super) fn one<'a>(jobs: &'a [Job], name: Option<&str>, run: Option<u32>) -> 
 fn named<'a>(jobs: &'a [Job], ids: &[String]) -> Result<Vec<&'a Job>> {
     let mut found: Vec<&Job> = Vec::new();
     for id in ids {
-        let new = by_name(jobs, id)?;
-        for job in new {
-            if !found.iter().any(|before| before.id() == job.id()) {
-                found.push(job);
-            }
+        for job in by_name(jobs, id)? {
+            add(&mut found, job);
         }
     }
     Ok(found)
@@ -66,20 +63,29 @@ pub(super) fn is_selected(job: &Job, selection: &Selection) -> bool {
         && (selection.states.is_empty() || selection.states.iter().any(|word| word == state))
 }
 
+fn add<'a>(jobs: &mut Vec<&'a Job>, job: &'a Job) {
+    if !jobs.iter().any(|before| before.id() == job.id()) {
+        jobs.push(job);
+    }
+}
+
 fn by_name<'a>(jobs: &'a [Job], name: &str) -> Result<Vec<&'a Job>> {
     if let Some(exact) = jobs.iter().find(|job| job.id() == name) {
         return Ok(vec![exact]);
     }
     let in_queue = in_queue(jobs, name);
+    let is_clear = in_queue.len() == 1 || is_one_array(&in_queue);
     let mut all: Vec<&Job> = jobs
         .iter()
         .filter(|job| job.id().starts_with(name))
         .collect();
-    if all.is_empty() && (in_queue.len() == 1 || is_one_array(&in_queue)) {
+    // Ids are shown with so many letters: less than that is rather the queue's number.
+    if is_clear && (all.is_empty() || name.len() < SHORT) {
         return Ok(in_queue);
     }
-    all.extend(in_queue);
-    all.dedup_by_key(|job| job.id());
+    for job in in_queue {
+        add(&mut all, job);
+    }
     match all.len() {
         0 => Err(Failure::new(format!("there is no job {name:?}"))
             .hint("`runledger jobs --all` lists them all")),
@@ -97,7 +103,8 @@ fn in_queue<'a>(jobs: &'a [Job], name: &str) -> Vec<&'a Job> {
     };
     let is_named = |attempt: &Attempt| {
         let id = attempt.queue_id.as_deref();
-        id.is_some_and(|id| id == name || is_task(id))
+        // On this machine it is the number of a process, which nobody is shown.
+        attempt.queue != "local" && id.is_some_and(|id| id == name || is_task(id))
     };
     let of_last = |job: &&Job| job.last().is_some_and(is_named);
     let of_any = |job: &&Job| job.attempts.iter().any(is_named);
@@ -180,6 +187,19 @@ mod tests {
         let jobs = [task("a", "12_0"), task("b", "12_1"), task("c", "123_0")];
         assert_eq!(found(&jobs, "12_1"), Ok(vec!["b".into()]));
         assert_eq!(found(&jobs, "12"), Ok(vec!["a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn a_number_is_the_queues_unless_it_is_as_long_as_an_id_is_shown() {
+        let jobs = [
+            job("12ab0000-0", State::Failed, None, ""),
+            job("12345678-0", State::Failed, None, ""),
+            job("c", State::Pending, Some("12_0"), "one"),
+            job("d", State::Pending, Some("12345678"), "two"),
+        ];
+        assert_eq!(found(&jobs, "12"), Ok(vec!["c".into()]));
+        assert_eq!(found(&jobs, "12a"), Ok(vec!["12ab0000-0".into()]));
+        assert!(found(&jobs, "12345678").unwrap_err().contains("2 jobs"));
     }
 
     #[test]

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use super::Job;
 use crate::arguments::HELD;
 
+/// So many letters of an id are shown.
+pub(super) const SHORT: usize = 8;
+
 /// As much of an id as people need.
 pub(super) fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
+    id.get(..SHORT).unwrap_or(id)
 }
 
 /// How far a job is, in one word.

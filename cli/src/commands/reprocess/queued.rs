@@ -160,7 +160,8 @@ fn tell(ledger: &Ledger, jobs: &[Job], ways: &Ways) -> Result {
 /// By which people name these jobs, all together: the queue's number for an array or a lone job.
 pub(super) fn name<'a>(ledger: &Ledger, jobs: impl IntoIterator<Item = &'a Job>) -> String {
     let number = |job: &Job| {
-        let id = ledger.last_attempt(&job.processing_id).ok()??.queue_id?;
+        let last = ledger.last_attempt(&job.processing_id).ok()??;
+        let id = last.queue_id.filter(|_| last.queue != "local")?;
         Some(
             id.split_once('_')
                 .map_or(id.clone(), |(array, _)| array.to_owned()),
