@@ -337,3 +337,20 @@ fn a_refused_submission_is_told_and_a_queue_that_does_not_answer_leaves_what_is_
     on.set(LATER);
     on.run(&["jobs", "cancel", "--all", "--yes"]).succeeded();
 }
+
+#[test]
+fn a_word_of_the_queue_that_nobody_knows_is_shown() {
+    let Some(on) = OnSlurm::new(LATER) else {
+        return;
+    };
+    let squeue = on.site.path("squeue");
+    let script = "#!/bin/sh\nsqueue \"$@\" | sed s/PENDING/DREAMING/\n";
+    std::fs::write(&squeue, script).expect("a script");
+    share(&squeue, 0o755);
+    on.run(&["reprocess", "7", "--mock"]).succeeded();
+    on.set(&format!("squeue = {squeue:?}\n"));
+    let listed = on.run(&["jobs"]).succeeded().stdout;
+    assert!(listed.contains("the queue says: DREAMING"), "{listed}");
+    on.set(LATER);
+    on.run(&["jobs", "cancel", "--all", "--yes"]).succeeded();
+}
