@@ -152,7 +152,7 @@ impl Dispatcher {
                 self.delete(std::slice::from_ref(attempt))?;
                 let account = account(
                     Fault::Queue,
-                    format!("it would have waited for ever: {why}"),
+                    format!("it would have waited for ever in its queue: {why}"),
                 );
                 self.settle(entry.job, attempt.number, account)
             }

@@ -28,15 +28,16 @@ impl Sighting {
             && began.is_some_and(|began| began + REQUEUED < self.asked_at)
     }
 
-    /// How far the job is, if that is all that there is to note.
-    pub(super) fn plain(&self) -> Option<(&str, State)> {
-        let state = match &self.state {
-            JobState::Waiting(_) => State::Pending,
-            JobState::Running => State::Running,
+    /// How far the job is, and why it waits, if that is all that there is to note.
+    pub(super) fn plain(&self) -> Option<(&str, State, Option<&str>)> {
+        let (state, why) = match &self.state {
+            JobState::Waiting(why) => (State::Pending, Some(why.as_str())),
+            JobState::Running => (State::Running, None),
             _ => return None,
         };
         let is_usual = self.attempt.ended_at.is_none() && !self.is_requeued();
-        is_usual.then_some((self.attempt.processing_id.as_str(), state))
+        let why = why.filter(|why| !why.is_empty());
+        is_usual.then_some((self.attempt.processing_id.as_str(), state, why))
     }
 }
 

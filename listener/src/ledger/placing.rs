@@ -157,27 +157,27 @@ impl Ledger {
         transaction.commit()
     }
 
-    /// What a queue says about jobs that it has: they wait there (`Pending`), or run (`Running`). Does the jobs' own
-    /// words no harm.
+    /// What a queue says about jobs that it has: they wait there (`Pending`), for a reason in words, or run
+    /// (`Running`). Does the jobs' own words no harm, and writes nothing that is there already.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`].
-    pub fn observe(&mut self, seen: &[(&str, State)]) -> Result<()> {
+    pub fn observe(&mut self, seen: &[(&str, State, Option<&str>)]) -> Result<()> {
         let done = self.try_observe(seen);
         self.done(done)
     }
 
-    fn try_observe(&mut self, seen: &[(&str, State)]) -> rusqlite::Result<()> {
+    fn try_observe(&mut self, seen: &[(&str, State, Option<&str>)]) -> rusqlite::Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (processing_id, state) in seen {
+        for (processing_id, state, why) in seen {
             transaction
                 .prepare_cached(
-                    "UPDATE jobs SET state = ?2 WHERE processing_id = ?1
-                     AND (state = 'submitted' OR state = 'pending' AND ?2 = 'running')",
+                    "UPDATE jobs SET state = ?2, message = ?3 WHERE processing_id = ?1
+                     AND (state = 'submitted' OR state = 'pending' AND (?2 = 'running' OR message IS NOT ?3))",
                 )?
-                .execute([processing_id, state.as_str()])?;
+                .execute(params![processing_id, state.as_str(), why])?;
         }
         transaction.commit()
     }

@@ -46,9 +46,9 @@ pub struct Ticket {
 /// How far a queue is with a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
-    /// It waits, for a reason in the queue's words.
+    /// It waits, for a reason in words; empty: for none that is worth a word.
     Waiting(String),
-    /// It waits for something that cannot happen.
+    /// It would wait for ever, for a reason in words that is no person's wish.
     Stuck(String),
     /// It runs.
     Running,

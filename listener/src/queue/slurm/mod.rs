@@ -12,6 +12,7 @@ mod netgroup;
 mod options;
 mod settings;
 mod task;
+mod waiting;
 mod words;
 
 pub use settings::{Netgroup, SlurmSettings};

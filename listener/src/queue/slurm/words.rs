@@ -6,8 +6,8 @@ use crate::ledger::Ending;
 use crate::queue::local::describe;
 use crate::queue::{Account, Fault, JobState};
 
-/// A job that waits for this waits for ever.
-const NEVER: &str = "DependencyNeverSatisfied";
+use super::waiting;
+
 /// The exit status of a job that Slurm could not begin: its folder or its log cannot be opened (the signal of
 /// `ExitCode`; ESLURMD_SETUP_ENVIRONMENT_ERROR and its neighbours, slurm/slurm_errno.h).
 const NOT_BEGUN: i32 = 53;
@@ -29,9 +29,8 @@ pub(super) fn state(
         })
     };
     match word.trim_end_matches('+') {
-        "PENDING" if reason == NEVER => JobState::Stuck(NEVER.into()),
         "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD"
-        | "SPECIAL_EXIT" | "RESV_DEL_HOLD" => JobState::Waiting(reason.to_owned()),
+        | "SPECIAL_EXIT" | "RESV_DEL_HOLD" => waiting::state(reason),
         "RUNNING" | "COMPLETING" | "STAGE_OUT" | "SIGNALING" | "STOPPED" | "SUSPENDED"
         | "RESIZING" => JobState::Running,
         "COMPLETED" => ended(Fault::Job, describe(Ending::Exit(0))),
@@ -125,14 +124,6 @@ mod tests {
                 .1
                 .ends_with("by user 4000123")
         );
-    }
-
-    #[test]
-    fn what_can_never_begin_is_stuck() {
-        let stuck = meant("PENDING", "DependencyNeverSatisfied", Ending::Unseen);
-        assert!(matches!(stuck, JobState::Stuck(_)));
-        let waits = meant("PENDING", "Priority", Ending::Unseen);
-        assert_eq!(waits, JobState::Waiting("Priority".into()));
     }
 
     #[test]
