@@ -77,7 +77,15 @@ await_cluster() { # CLUSTER
 
 node_states() { SLURM_CONF="$DIR/$1.conf" sinfo --noheader --clusters="$1" --format=%t; } # CLUSTER
 
-is_idle() { node_states "$1" | grep -Eqx 'idle|mix|alloc'; } # CLUSTER
+# A controller that was killed drains its node when it meets a job that it has forgotten.
+is_idle() { # CLUSTER
+    local states
+    states=$(node_states "$1")
+    if grep -Eqx 'drain|drng' <<<"$states"; then
+        SLURM_CONF="$DIR/$1.conf" scontrol update nodename="$(hostname -s)" state=resume
+    fi
+    grep -Eqx 'idle|mix|alloc' <<<"$states"
+}
 
 # Jobs outlive the slurmd which started them: each has a slurmstepd, which has the environment of its slurmd.
 end_jobs() { # CLUSTER...

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::process::Finished;
 use crate::real_part::{RealPart, is_installed};
 
 const SCRIPT: &str = "slurm/slurm.sh";
@@ -62,6 +63,16 @@ impl Slurm {
     /// There is none of that name.
     pub fn kill(&self, daemon: &str) {
         self.part.do_now(&["kill", daemon]);
+    }
+
+    /// Lets a cluster's node take jobs again, as an operator would when Slurm has drained it.
+    pub fn resume(&self, cluster: &str) {
+        let node = runledger_listener::queue::host_name();
+        let node = node.split('.').next().unwrap_or_default();
+        let name = format!("nodename={node}");
+        let resume = ["--cluster", cluster, "update", &name, "state=resume"];
+        // It answers with an error where there is nothing to resume.
+        let _ = Finished::of(&mut self.command("scontrol", &resume));
     }
 
     /// Starts those daemons again that have ended, as they were.
