@@ -63,22 +63,6 @@ pub enum Error {
         /// In the words of the operating system.
         reason: String,
     },
-    /// Another listener watches this database; it hands the runs on.
-    #[error("{} is watched by another listener already: {by}", folder.display())]
-    Watched {
-        /// The database's folder.
-        folder: PathBuf,
-        /// That listener: process, account, host and folder.
-        by: String,
-    },
-    /// Whether another listener watches a database cannot be told.
-    #[error("the lock {}: {reason}", path.display())]
-    WatchLock {
-        /// The file.
-        path: PathBuf,
-        /// In the words of the operating system.
-        reason: String,
-    },
     /// The address at which a monitor is to ask cannot be had.
     #[error("the monitor's address {address}: {reason}")]
     Monitor {

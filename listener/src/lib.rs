@@ -3,7 +3,6 @@
 mod error;
 mod journal;
 mod resting;
-mod watch_lock;
 
 pub mod combiner;
 pub mod dispatch;

@@ -25,7 +25,6 @@ use crate::proposals::Proposals;
 use crate::publisher::PublisherSettings;
 use crate::resting::Resting;
 use crate::settings::{DataSettings, NotificationSettings};
-use crate::watch_lock::WatchLocks;
 use crate::{Error, Result};
 use measuring::PRUNE_EVERY;
 
@@ -69,8 +68,6 @@ pub struct Listener {
     /// When the numbers were last brought up to date.
     measured: Option<Instant>,
     next_pruning: Instant,
-    /// Databases that no other listener is to hand runs on from.
-    watch_locks: WatchLocks,
 }
 
 impl Listener {
@@ -85,7 +82,6 @@ impl Listener {
         for site in db.sites()? {
             dispatch.look_at(&site.database_dir);
         }
-        let watch_locks = WatchLocks::of(&settings.dir);
         Ok(Self {
             proposals: Proposals::new(settings.data.clone()),
             numbers: Numbers::with(dispatch.numbers()),
@@ -94,7 +90,6 @@ impl Listener {
             dispatch,
             heard: Vec::new(),
             resting: Resting::default(),
-            watch_locks,
             measured: None,
             next_pruning: Instant::now() + PRUNE_EVERY,
         })

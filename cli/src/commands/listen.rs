@@ -16,6 +16,8 @@ use crate::failure::{Failure, Result};
 
 /// The listener's log, as DAMNIT names it.
 const LOG: &str = "damnit.log";
+/// What a listener holds in its folder as long as it lives.
+pub(super) const LOCK: &str = ".listener.lock";
 /// How long the listener may take to stop. A supervisor waits for five seconds or more.
 const FAREWELL: Duration = Duration::from_millis(4500);
 /// How long one round of `--test` takes.
@@ -71,7 +73,7 @@ fn kept(dir: &Path, site: &Site) -> Result<Attendant<ListenSettings>> {
 
 /// Two listeners in one folder would both start jobs.
 fn only_one(dir: &Path) -> Result<std::fs::File> {
-    let path = dir.join(".listener.lock");
+    let path = dir.join(LOCK);
     let failed =
         |e: std::io::Error| Failure::new(format!("{} cannot be written: {e}", path.display()));
     let file = std::fs::File::options()

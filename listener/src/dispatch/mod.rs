@@ -15,6 +15,7 @@ mod room;
 mod service;
 mod submission;
 mod telling;
+mod under_way;
 mod watch;
 
 pub use dispatcher::{Dispatcher, Report};

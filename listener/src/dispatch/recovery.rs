@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::dispatcher::Dispatcher;
+use super::under_way::is_under_way;
 use crate::Result;
 use crate::ledger::{self, Attempt, Ledger, Open, Setback};
 use crate::queue::Ticket;
@@ -103,8 +104,9 @@ fn is_abandoned(attempt: &Attempt) -> bool {
         attempt.queue_id.is_none() && attempt.process.is_none() && attempt.ended_at.is_none();
     is_open
         && match &attempt.submitter {
-            // A database has one turn at a time: whatever this process submitted, it does not submit it now.
-            Some(submitter) if submitter.pid == std::process::id() && submitter.is_here() => true,
+            Some(submitter) if submitter.pid == std::process::id() && submitter.is_here() => {
+                !is_under_way(&attempt.token)
+            }
             Some(submitter) if submitter.is_here() => !submitter.is_alive(),
             _ => attempt.submitted_at + ABANDONED < ledger::now(),
         }

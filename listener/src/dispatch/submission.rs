@@ -12,6 +12,7 @@ use super::dispatcher::{Dispatcher, PATIENCE};
 use super::gather::{Group, gather};
 use super::resources;
 use super::room::Room;
+use super::under_way::UnderWay;
 use crate::Result;
 use crate::ledger::{Entry, Handover, Ledger, Open, Setback, State};
 use crate::queue::{Batch, QueueManager, Ticket};
@@ -124,6 +125,7 @@ impl Dispatcher {
         let first = &group.jobs[0].request;
         let cluster = hand.queue.cluster(first);
         let token = Uuid::new_v4().to_string();
+        let _under_way = UnderWay::begin(&token);
         let behind = hand.chain_for(&group, cluster.as_deref());
         let handover = Handover {
             queue: hand.queue.name(),

@@ -121,11 +121,12 @@ impl Ledger {
         job: &Job,
     ) -> rusqlite::Result<Planned> {
         let same = transaction
-            .query_row(
-                "SELECT processing_id, state FROM jobs WHERE source = ?1",
-                [source],
-                |row| Ok((row.get(0)?, row.get::<_, String>(1)?)),
-            )
+            .prepare_cached(
+                "SELECT processing_id, state FROM jobs WHERE source = ?1 UNION ALL
+                 SELECT processing_id, state FROM coalesced JOIN jobs USING (processing_id)
+                 WHERE coalesced.source = ?1",
+            )?
+            .query_row([source], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
             .optional()?;
         if let Some((processing_id, state)) = same {
             let state = State::of(&state);
@@ -140,10 +141,12 @@ impl Ledger {
                 "SELECT processing_id FROM jobs WHERE proposal = ?1 AND run = ?2 AND data = ?3 AND request = ?4
                  AND state IN ('planned', 'submitted', 'pending') AND held = 0",
                 params![job.run.proposal.0, job.run.number.0, job.data.as_str(), request],
-                |row| row.get(0),
+                |row| row.get::<_, String>(0),
             )
             .optional()?;
-        if let (Some(processing_id), Some(_)) = (waiting, source) {
+        if let (Some(processing_id), Some(source)) = (waiting, source) {
+            let sql = "INSERT INTO coalesced (source, processing_id) VALUES (?1, ?2)";
+            transaction.execute(sql, params![source, processing_id])?;
             return Ok(Planned::Coalesced { processing_id });
         }
         write_job(transaction, source, job)?;
@@ -371,6 +374,14 @@ mod tests {
         ledger
             .set_state(&first.processing_id, State::Running, None)
             .unwrap();
+        // Another listener hears the same message later.
+        assert_eq!(
+            ledger.plan(Some("t/0/2"), &job(7)).unwrap(),
+            Planned::SameSource {
+                processing_id: first.processing_id.clone(),
+                state: State::Running
+            }
+        );
         assert_eq!(ledger.plan(Some("t/0/4"), &job(7)).unwrap(), Planned::New);
     }
 

@@ -10,7 +10,6 @@ mod line;
 mod merged;
 mod outbox;
 mod placing;
-mod sources;
 mod state;
 
 pub use attempts::{Attempt, Ending};
@@ -54,6 +53,12 @@ const CHAIN: Chain = Chain {
             version: 4,
             title: "how new merged values are",
             sql: include_str!("../../schema/ledger/0004_merged.sql"),
+            done: None,
+        },
+        Step {
+            version: 5,
+            title: "messages without a job of their own",
+            sql: include_str!("../../schema/ledger/0005_coalesced.sql"),
             done: None,
         },
     ],

@@ -38,14 +38,7 @@ impl Listener {
         };
         self.numbers.retries(&why, orders.len());
         tell_of_delay(orders[0].job.run.proposal, &why, orders.len());
-        let later = Fate::Later(why.with_causes());
-        let is_watched = matches!(why, Error::Watched { .. });
-        for order in orders {
-            let letter = batch.letter_of(order);
-            if !(is_watched && is_begun(&order.job, letter)) {
-                batch.note(order.letter, later.clone());
-            }
-        }
+        batch.note_all(orders, &Fate::Later(why.with_causes()));
     }
 
     /// A database that failed just now is left alone: a hundred notifications for one that is locked cost the others
@@ -68,7 +61,6 @@ impl Listener {
     /// The runs' rows, the ledger's entries, then whoever submits them: in this order, so that each step can be repeated.
     fn start(&mut self, folder: &Path, orders: &[Order], batch: &Batch) -> Result<()> {
         let mut db = Database::open_with_timeout(folder, PATIENCE)?;
-        self.watch_locks.take(folder)?;
         let sent_at = |order: &Order| batch.letter_of(order).sent_at;
         db.ensure_runs(orders.iter().map(|order| (order.job.run, sent_at(order))))?;
         let mut ledger = Ledger::open_with_patience(folder, PATIENCE)?;
@@ -115,12 +107,4 @@ fn is_new(job: &Job, planned: &Planned) -> bool {
         }
     }
     *planned == Planned::New
-}
-
-/// Whether the listener that watches a database has seen to what a notification tells of.
-fn is_begun(job: &Job, letter: &Letter) -> bool {
-    Ledger::open_with_patience(&job.database_dir, PATIENCE)
-        .and_then(|ledger| ledger.is_begun(job, &letter.source, letter.sent_at))
-        // What cannot be told now is asked again at the next turn.
-        .unwrap_or(false)
 }

@@ -205,7 +205,6 @@ fn reason(why: &Error) -> &'static str {
         Error::Storage(_) => "database",
         Error::Ledger { .. } => "ledger",
         Error::Queue(_) => "queue",
-        Error::Watched { .. } => "watched by another",
         Error::NoDataRoot(_) => "no data root",
         Error::Resting { .. } => "left alone",
         _ => "other",

@@ -115,6 +115,10 @@ fn quiet() -> PublisherSettings {
 }
 
 pub(crate) fn dispatch(queue: Recorder) -> Dispatch {
+    dispatch_to(Arc::new(queue))
+}
+
+pub(crate) fn dispatch_to(queue: Arc<Recorder>) -> Dispatch {
     let settings = DispatchSettings {
         retries: Retries {
             limit: 1000,
@@ -124,7 +128,7 @@ pub(crate) fn dispatch(queue: Recorder) -> Dispatch {
         ..DispatchSettings::default()
     };
     Dispatch::start(
-        Queues::only(queue),
+        Queues::shared(queue),
         settings,
         Publisher::new(&quiet()).unwrap(),
     )
@@ -171,7 +175,14 @@ pub(crate) fn started(
 pub(crate) fn started_with(
     settings: ListenSettings,
 ) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
-    let listener = Listener::open(settings, dispatch(Recorder::default())).unwrap();
+    started_to(settings, dispatch(Recorder::default()))
+}
+
+pub(crate) fn started_to(
+    settings: ListenSettings,
+    dispatch: Dispatch,
+) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
+    let listener = Listener::open(settings, dispatch).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     (

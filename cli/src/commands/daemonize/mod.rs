@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use self::conf::Author;
 use self::supervisor::{Status, Supervisor};
 use super::Site;
+use super::listen::LOCK;
 use crate::failure::{Failure, Result};
 use crate::logging::{LogFormat, Loudness};
 
 /// The consumer group of DAMNIT's listener under supervisord: it is told `listen .`.
 const DAMNITS_GROUP: &str = "xfel-da-damnit-.";
-
-/// What a listener holds in its folder as long as it lives.
-const LOCK: &str = ".listener.lock";
 
 /// Starts supervisord, or only the listener under it; says how it is if it runs already.
 pub(super) fn run(dir: &Path, site: &Site, loudness: Loudness, format: LogFormat) -> Result {
