@@ -69,7 +69,8 @@ pub struct Extracted {
 }
 
 /// Does a job, as the attempt of this number or as a new one. In Slurm a job for the `cluster=True` variables
-/// follows from it, elsewhere they are evaluated here as well. However it ends, that is in the ledger.
+/// follows from it, elsewhere they are evaluated here as well. However it ends, that is in the ledger; that it was told
+/// to stop by Slurm, Slurm itself tells better.
 ///
 /// # Errors
 /// What kept it from beginning. What goes wrong in a variable is its result, no error.
@@ -105,9 +106,11 @@ pub fn extract(
         }
     }
     // In this order: who hears of the end finds it in the ledger.
-    let (state, why) = verdict(&done);
-    let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
-    ledger.end(&job.processing_id, attempt, state, why.as_deref(), progress)?;
+    if !is_for_the_queue_to_tell(&done, settings) {
+        let (state, why) = verdict(&done);
+        let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
+        ledger.end(&job.processing_id, attempt, state, why.as_deref(), progress)?;
+    }
     telling.tell(&Update::finished(job));
     telling.close(FAREWELL);
     done
@@ -127,6 +130,14 @@ fn claim(
         Some(_) => attempt,
     };
     ledger.claim(id, attempt, &Process::this(), surroundings)
+}
+
+/// A job that Slurm told to stop does not know whether somebody cancelled it, its time was over, or it had to make room
+/// and is to be done again.
+fn is_for_the_queue_to_tell(done: &Result<Extracted>, settings: &ExtractionSettings) -> bool {
+    let is_in_slurm = settings.surroundings.queue_id.is_some();
+    let cut_short = done.as_ref().ok().and_then(|done| done.cut_short.as_ref());
+    is_in_slurm && cut_short.is_some_and(|cut_short| cut_short.stopped)
 }
 
 fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
