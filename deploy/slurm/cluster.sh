@@ -28,6 +28,7 @@ AccountingStoragePass=$DIR/munge.socket
 MailProg=/bin/true
 AccountingStoragePort=$(slurmdbd_port)
 JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
