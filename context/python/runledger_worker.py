@@ -13,7 +13,7 @@ import sys
 
 OLDEST = (3, 9)
 # The version of the messages that `channel.py` carries; the other side compares it with its own.
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 def greeting(**more):

@@ -39,6 +39,9 @@ pub struct Manifest {
     pub variables: Vec<Declaration>,
     /// Their names, dependencies first.
     pub order: Vec<String>,
+    /// SHA-256 of the file as it was read.
+    #[serde(default)]
+    pub digest: String,
 }
 
 impl Manifest {

@@ -44,6 +44,7 @@ const FILES: &[(&str, &str)] = embedded![
     "runledger_runtime/group_links.py",
     "runledger_runtime/group_names.py",
     "runledger_runtime/group_variables.py",
+    "runledger_runtime/handover.py",
     "runledger_runtime/import_names.py",
     "runledger_runtime/imported.py",
     "runledger_runtime/keeper.py",

@@ -31,20 +31,26 @@ impl Selection {
 
     /// The names of the selected variables and of everything that they depend on, dependencies first.
     pub fn names(&self, manifest: &Manifest) -> Vec<String> {
+        self.names_beside(manifest, &|_| false)
+    }
+
+    /// As [`Self::names`], without what only those need whose values are `given`.
+    pub fn names_beside(&self, manifest: &Manifest, given: &dyn Fn(&str) -> bool) -> Vec<String> {
         let picked = manifest.variables.iter().filter(|v| self.picks(v));
         let picked = picked.map(|v| v.name.as_str());
-        let wanted = with_dependencies(manifest, picked);
+        let wanted = with_dependencies(manifest, picked, given);
         let is_wanted = |name: &&String| wanted.contains(name.as_str());
         manifest.order.iter().filter(is_wanted).cloned().collect()
     }
 
-    /// Whether a light job with this selection leaves variables to a follow-up job on a whole node.
-    pub fn leaves_cluster_variables(&self, manifest: &Manifest) -> bool {
+    /// What a light job with this selection leaves to a follow-up job on a whole node, if anything.
+    pub fn cluster_variables_left(&self, manifest: &Manifest) -> Option<Self> {
         let follow_up = Self {
             cluster: Some(true),
             ..self.clone()
         };
-        self.cluster == Some(false) && manifest.variables.iter().any(|v| follow_up.picks(v))
+        let leaves_some = manifest.variables.iter().any(|v| follow_up.picks(v));
+        (self.cluster == Some(false) && leaves_some).then_some(follow_up)
     }
 
     /// The exact names that the context file does not have.
@@ -55,7 +61,8 @@ impl Selection {
             .collect()
     }
 
-    fn picks(&self, variable: &Declaration) -> bool {
+    /// Whether a variable is asked for by itself, and not for the sake of others.
+    pub fn picks(&self, variable: &Declaration) -> bool {
         let data_fits = self.data == RunData::All || self.data == variable.data;
         let size_fits = self
             .cluster
@@ -80,16 +87,17 @@ impl Selection {
     }
 }
 
-/// `picked` and everything that they depend on.
+/// `picked` and everything that they depend on; not what only the `given` ones do.
 pub(crate) fn with_dependencies<'m>(
     manifest: &'m Manifest,
     picked: impl Iterator<Item = &'m str>,
+    given: &dyn Fn(&str) -> bool,
 ) -> HashSet<&'m str> {
     let by_name = manifest.by_name();
     let mut pending: Vec<&str> = picked.collect();
     let mut found = HashSet::new();
     while let Some(name) = pending.pop() {
-        if found.insert(name) {
+        if found.insert(name) && !given(name) {
             let needs = by_name.get(name).map(|v| v.dependencies.as_slice());
             pending.extend(needs.unwrap_or_default().iter().map(String::as_str));
         }
@@ -128,6 +136,7 @@ mod tests {
             order: ["counts", "mean", "fit", "corrected"]
                 .map(Into::into)
                 .into(),
+            digest: String::new(),
         }
     }
 
@@ -161,15 +170,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_needs_nothing() {
+        let mut selection = Selection::of(RunData::Raw);
+        selection.cluster = Some(true);
+        let names = selection.names_beside(&manifest(), &|name| name == "mean");
+        assert_eq!(names, ["mean", "fit"]);
+    }
+
+    #[test]
     fn a_light_job_leaves_cluster_variables_to_a_follow_up_job() {
         let mut selection = Selection::of(RunData::Raw);
         selection.cluster = Some(false);
         assert_eq!(selection.names(&manifest()), ["counts", "mean"]);
-        assert!(selection.leaves_cluster_variables(&manifest()));
+        assert!(selection.cluster_variables_left(&manifest()).is_some());
         selection.names = vec!["mean".into()];
-        assert!(!selection.leaves_cluster_variables(&manifest()));
+        assert!(selection.cluster_variables_left(&manifest()).is_none());
         selection.names.clear();
         selection.data = RunData::Proc;
-        assert!(!selection.leaves_cluster_variables(&manifest()));
+        assert!(selection.cluster_variables_left(&manifest()).is_none());
     }
 }

@@ -237,7 +237,7 @@ fn a_python_that_is_missing_is_named() {
 #[test]
 fn a_python_that_is_too_old_is_told_with_its_version() {
     let greeting =
-        r#"{"message": "hello", "protocol": 2, "python": "3.6.15", "pid": 1, "buffers": []}"#;
+        r#"{"message": "hello", "protocol": 3, "python": "3.6.15", "pid": 1, "buffers": []}"#;
     let fake = format!(
         r"printf '\{:o}\000\000\000%s' '{greeting}' >&3",
         greeting.len()

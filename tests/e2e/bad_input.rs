@@ -217,7 +217,7 @@ fn a_python_that_is_too_old_is_named_with_its_version() {
     let site = with_context(SOUND);
     // The greeting of a real one, on the channel that it is given.
     let greeting =
-        r#"{"message": "hello", "protocol": 2, "python": "3.6.15", "pid": 1, "buffers": []}"#;
+        r#"{"message": "hello", "protocol": 3, "python": "3.6.15", "pid": 1, "buffers": []}"#;
     let old = site.path("old-python");
     let script = format!(
         "#!/bin/sh\nprintf '\\{:o}\\000\\000\\000%s' '{greeting}' >&3\n",

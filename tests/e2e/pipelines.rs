@@ -232,7 +232,7 @@ fn what_cannot_be_saved_says_so_where_it_was_asked_for() {
 fn results_that_break_off_leave_nothing_behind() {
     let site = Site::quiet();
     site.init(NO_VARIABLES);
-    let header = serde_json::json!({"message": "submission", "protocol": 2, "database_dir": site.db(),
+    let header = serde_json::json!({"message": "submission", "protocol": 3, "database_dir": site.db(),
         "proposal": 1234, "run": 7, "provenance": "me", "buffers": []});
     let text = header.to_string();
     let length = u32::try_from(text.len())

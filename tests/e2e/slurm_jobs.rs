@@ -178,6 +178,8 @@ fn a_lone_notification_becomes_a_job_on_shared_nodes_whose_clients_know_its_name
     let follow_up = on.ledger().last_attempt(&jobs[1].job.processing_id);
     let follow_up = follow_up.expect("the ledger").expect("an attempt");
     assert_eq!(follow_up.cluster.as_deref(), Some("maxwell"));
+    // Once over both jobs.
+    assert_eq!(on.site.run_log(7).matches("evaluating 7").count(), 1);
     drop(combiner);
 }
 

@@ -82,9 +82,6 @@ class Arguments:
         """From 0, in the order of evaluation one by one; what was there before all has -1."""
         return self._selected.get(name, -1)
 
-    def count(self):
-        return len(self._selected)
-
     def _parameter(self, wanted):
         if wanted not in self._parameters:
             raise _Absent([wanted])

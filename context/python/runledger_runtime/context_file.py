@@ -1,4 +1,5 @@
 """Executes the context file, once, and finds out what it declares."""
+import hashlib
 import os
 import sys
 import traceback
@@ -22,8 +23,10 @@ class Invalid(Exception):
 class ContextFile:
     """The variables of a file by name, what each needs directly, and an order that respects this."""
 
-    def __init__(self, variables):
+    def __init__(self, variables, digest=None):
         self.variables = variables
+        # Of the text as it was read; None where the variables come from elsewhere.
+        self.digest = digest
         self.dependencies, self.order, problems = declaration.examine(variables)
         if problems:
             raise Invalid(problems)
@@ -36,7 +39,7 @@ def load(path):
             content = file.read()
         # A module that can be imported by its name: functions of the file can be pickled by process pools.
         name = os.path.splitext(os.path.basename(path))[0]
-        return ContextFile(declared(content, path, name))
+        return ContextFile(declared(content, path, name), hashlib.sha256(content).hexdigest())
     except Invalid:
         raise
     except BaseException as error:

@@ -31,19 +31,20 @@ class Evaluation:
     """The results and errors of one run so far.
 
     `variables` maps names to Variables. `request` has `selected` (the names of this evaluation's variables),
-    `proposal`, `run` and `params`.
+    `proposal`, `run` and `params`; `given` are those of `selected` whose values come from an earlier job.
     """
 
-    def __init__(self, variables, request, run, start_time):
+    def __init__(self, variables, request, run, start_time, given=()):
         self._variables = variables
         self._run = run
+        self._counted = [name for name in request["selected"] if name not in given]
         self.results = {"start_time": start_time}
         self.errors = {}
         self._arguments = Arguments(request, run, self.results)
 
     def place(self, name):
         """Which of how many variables this is."""
-        return self._arguments.place(name) + 1, self._arguments.count()
+        return self._counted.index(name) + 1, len(self._counted)
 
     def is_transient(self, name):
         return bool(self._variables[name].transient)

@@ -13,7 +13,7 @@ import tempfile
 from . import failures
 from .channel import frame
 from .log import log
-from .reporting import begin, flush, report
+from .reporting import flush
 
 _LOOK = 100         # milliseconds between two looks at forks that run
 _LAST_LOOK = 2      # the same when one of them is about to end
@@ -49,8 +49,9 @@ class Fork:
         self.done = None
 
 
-def report_all(names, dependencies, evaluation, channel, workers):
+def report_all(names, dependencies, reporter, workers):
     """Lets each variable have its turn, at most `workers` in forks at once."""
+    evaluation, channel = reporter.evaluation, reporter.channel
     channel.share_with_forks()
     order = _order(names, dependencies)
     needed = {need for name in names for need in dependencies[name]}
@@ -61,12 +62,12 @@ def report_all(names, dependencies, evaluation, channel, workers):
             (inside if stays else outside).append(name)
         if outside and len(forks) < workers:
             name = outside.pop(0)
-            begin(name, evaluation)
-            forks.append(_start(name, name in needed, evaluation, channel))
+            reporter.begin(name)
+            forks.append(_start(name, name in needed, reporter))
         elif inside:
             name = inside.pop(0)
-            begin(name, evaluation)
-            report(name, False, evaluation, channel)
+            reporter.begin(name)
+            reporter.report(name)
             order.done(name)
         else:
             fork = _first_to_end(forks)
@@ -85,24 +86,24 @@ def _order(names, dependencies):
     return order
 
 
-def _start(name, is_needed, evaluation, channel):
+def _start(name, is_needed, reporter):
     returned = tempfile.TemporaryFile() if is_needed else None
     done, mine = os.pipe()
     flush()
-    pid = channel.fork()
+    pid = reporter.channel.fork()
     if pid == 0:
-        _be_fork(name, returned, mine, evaluation, channel)
+        _be_fork(name, returned, mine, reporter)
     os.close(mine)
     return Fork(name, pid, done, returned)
 
 
-def _be_fork(name, returned, done, evaluation, channel):
+def _be_fork(name, returned, done, reporter):
     """One variable's turn; the process ends with it."""
     status = 1
     try:
-        report(name, False, evaluation, channel)
+        reporter.report(name)
         if returned is not None:
-            _return(name, returned, evaluation)
+            _return(name, returned, reporter.evaluation)
         os.write(done, b".")
         status = 0
     except BaseException as error:

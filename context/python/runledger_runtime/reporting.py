@@ -2,40 +2,51 @@
 import os
 import sys
 
-from . import failures
+from . import failures, handover
 from .context_file import own_traceback
 from .encoding import encode_cell
 from .failures import Skip
 from .log import log
 
 
-def report_all(names, again, evaluation, channel):
-    """Lets each variable have its turn; of those in `again` the other side has the results already."""
-    for name in names:
-        is_known = name in again
-        begin(name, evaluation, is_known)
-        report(name, is_known, evaluation, channel)
+class Reporter:
+    """Lets variables have their turns and says at once how it went.
 
+    Of those in `again` the other side has the results already, or wants none; the values of those in `kept`
+    (folder and names, or None) are written for the job that follows.
+    """
 
-def begin(name, evaluation, is_known=False):
-    if is_known:
-        log.info("Evaluating %s again, for others", name)
-    else:
-        log.info("Evaluating %s (%d of %d)", name, *evaluation.place(name))
+    def __init__(self, evaluation, channel, again, kept):
+        self.evaluation = evaluation
+        self.channel = channel
+        self._again = frozenset(again)
+        self._kept = kept or {"folder": None, "names": ()}
 
+    def report_all(self, names):
+        for name in names:
+            self.begin(name)
+            self.report(name)
 
-def report(name, is_known, evaluation, channel):
-    """Lets one variable have its turn and says at once how it went."""
-    channel.send("start", name=name, pid=os.getpid())
-    outcome = evaluation.attempt(name)
-    channel.leave_if_forked()
-    # What the function printed comes before what is logged about it.
-    flush()
-    described, buffers = _silent(outcome) if is_known else _described(outcome)
-    tell(outcome)
-    evaluation.remember(outcome)
-    flush()
-    channel.send(**described, buffers=buffers, name=name, seconds=outcome.seconds)
+    def begin(self, name):
+        if name in self._again:
+            log.info("Evaluating %s again, for others", name)
+        else:
+            log.info("Evaluating %s (%d of %d)", name, *self.evaluation.place(name))
+
+    def report(self, name):
+        is_known = name in self._again
+        self.channel.send("start", name=name, pid=os.getpid())
+        outcome = self.evaluation.attempt(name)
+        self.channel.leave_if_forked()
+        # What the function printed comes before what is logged about it.
+        flush()
+        described, buffers = _silent(outcome) if is_known else _described(outcome)
+        if outcome.cell is not None and name in self._kept["names"] and not is_known:
+            handover.keep(self._kept["folder"], name, outcome.cell.data)
+        tell(outcome)
+        self.evaluation.remember(outcome)
+        flush()
+        self.channel.send(**described, buffers=buffers, name=name, seconds=outcome.seconds)
 
 
 def _described(outcome):

@@ -3,11 +3,11 @@ import atexit
 import faulthandler
 import os
 
-from . import context_file, failures, job, opening
+from . import context_file, failures, handover, job, opening
 from .channel import Channel
 from .evaluation import Evaluation
 from .log import log, start as start_log
-from .reporting import flush, report_all
+from .reporting import Reporter, flush
 
 
 def serve(fd, greeting):
@@ -59,7 +59,7 @@ def _load(channel):
         return None
     flush()
     variables = [_declaration(variable, context) for variable in context.variables.values()]
-    channel.send("manifest", variables=variables, order=context.order)
+    channel.send("manifest", variables=variables, order=context.order, digest=context.digest)
     return context
 
 
@@ -97,16 +97,19 @@ def _answer(channel, context, request):
     for name in unserved:
         channel.send("no-value", name=name, seconds=0.0)
     selected = [name for name in request["selected"] if name not in unserved]
-    evaluation = Evaluation(context.variables, dict(request, selected=selected), run, began)
+    given = request["given"] or {"names": []}
+    evaluation = Evaluation(context.variables, dict(request, selected=selected), run, began, given["names"])
+    handover.take(given, evaluation)
     for lost in request["lost"]:
         evaluation.errors[lost["name"]] = failures.earlier(lost["class"], lost["text"])
     job.begin(channel, request["opener"])
+    reporter = Reporter(evaluation, channel, request["again"], request["hand_over"])
     if request["workers"] > 1:
         from . import parallel
 
-        parallel.report_all(names, context.dependencies, evaluation, channel, request["workers"])
+        parallel.report_all(names, context.dependencies, reporter, request["workers"])
     else:
-        report_all(names, request["again"], evaluation, channel)
+        reporter.report_all(names)
     job.end()
     channel.outlive_other_side()
     channel.send("finished")

@@ -34,7 +34,7 @@ use self::channel::{Channel, Frame, NoFrame, Patience};
 pub use self::event::{End, Event};
 pub use self::limits::{Limits, Stop};
 use self::process::Process;
-pub use self::request::Request;
+pub use self::request::{Handed, Request};
 pub use self::rounds::CutShort;
 use self::submission::{Desk, Served};
 pub use self::submission::{Submission, receive as receive_submission};
@@ -43,7 +43,7 @@ use crate::manifest::Manifest;
 use crate::runtime::Runtime;
 
 /// The version of the messages. The runtime in `context/python` has the same number.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// How long a worker that has nothing left to do, or that has closed its channel, may take to end.
 const FAREWELL: Duration = Duration::from_secs(5);
 

@@ -1,5 +1,7 @@
 //! What a worker is asked for.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 
 use crate::run::{RunData, RunId};
@@ -16,8 +18,12 @@ pub struct Request {
     pub selected: Vec<String>,
     /// Those of `selected` that are evaluated now, in this order: at first all.
     pub names: Vec<String>,
-    /// Those of `names` that are evaluated for the sake of others only: nothing is sent of them.
+    /// Those of `names` that are evaluated for the sake of others only: nothing is heard of them.
     pub again: Vec<String>,
+    /// Those of `selected` whose values an earlier job has left: they have no turn.
+    pub given: Option<Handed>,
+    /// Variables whose values are left for a later job, where they can be given back exactly.
+    pub hand_over: Option<Handed>,
     /// Variables that failed before, in another worker.
     pub lost: Vec<(String, Failure)>,
     /// So many variables may be evaluated at once, in forks; 1: one after the other, in the worker itself.
@@ -28,6 +34,21 @@ pub struct Request {
     pub params: Map<String, Value>,
     /// The site's own opener, `module:function`; None for `extra_data.open_run`.
     pub opener: Option<String>,
+}
+
+/// Values in a folder, on their way from one job to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// The folder; it exists.
+    pub folder: PathBuf,
+    /// The variables.
+    pub names: Vec<String>,
+}
+
+impl Handed {
+    fn as_message(&self) -> Value {
+        json!({"folder": self.folder.to_string_lossy(), "names": self.names})
+    }
 }
 
 impl Request {
@@ -43,6 +64,8 @@ impl Request {
             "selected": self.selected,
             "names": self.names,
             "again": self.again,
+            "given": self.given.as_ref().map(Handed::as_message),
+            "hand_over": self.hand_over.as_ref().map(Handed::as_message),
             "lost": lost.collect::<Vec<_>>(),
             "workers": self.workers,
             "mock": self.mock,

@@ -100,7 +100,8 @@ impl<'a> Rounds<'a> {
     fn next(&mut self) -> Request {
         self.rounds += 1;
         let waiting = self.waiting();
-        let needed = with_dependencies(self.manifest, waiting.iter().map(String::as_str));
+        let waiting_names = waiting.iter().map(String::as_str);
+        let needed = with_dependencies(self.manifest, waiting_names, &|_| false);
         let fresh: BTreeSet<&String> = waiting.iter().collect();
         let is_asked = |name: &&String| {
             fresh.contains(name) || needed.contains(name.as_str()) && self.is_repeated(name)
@@ -112,8 +113,8 @@ impl<'a> Rounds<'a> {
             .filter(is_asked)
             .cloned()
             .collect();
-        let again = names.iter().filter(|name| !fresh.contains(name));
-        self.again = again.cloned().collect();
+        let is_again = |name: &&String| !fresh.contains(name) || self.request.again.contains(name);
+        self.again = names.iter().filter(is_again).cloned().collect();
         Request {
             names,
             again: self.again.iter().cloned().collect(),
@@ -127,11 +128,13 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// The selected variables that had no turn, in order.
+    /// The selected variables that had no turn and are to have one, in order.
     fn waiting(&self) -> Vec<String> {
+        let given = self.request.given.as_ref();
+        let is_given = |name| given.is_some_and(|given| given.names.contains(name));
         let names = self.request.selected.iter();
         names
-            .filter(|name| !self.turns.contains_key(*name))
+            .filter(|name| !self.turns.contains_key(*name) && !is_given(name))
             .cloned()
             .collect()
     }
@@ -186,7 +189,9 @@ impl<'a> Rounds<'a> {
     /// After a worker has broken off: the culprit gets the reason. Where no other worker could do better, so do
     /// all that are left.
     fn take_stock(&mut self, broken: Broken) -> Option<CutShort> {
-        let asked = self.waiting().len() + self.again.len();
+        let waiting = self.waiting();
+        let fresh = waiting.iter().filter(|name| !self.again.contains(*name));
+        let asked = fresh.count() + self.again.len();
         // What ran side by side has its turns one by one in the next round.
         let was_parallel = self.rounds == 1 && self.request.workers > 1;
         let had_turns = was_parallel || broken.running.is_some() || broken.unfinished.len() < asked;

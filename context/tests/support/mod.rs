@@ -123,6 +123,8 @@ pub(crate) fn mock_request(names: Vec<String>) -> Request {
         selected: names.clone(),
         names,
         again: Vec::new(),
+        given: None,
+        hand_over: None,
         lost: Vec::new(),
         workers: 1,
         mock: true,

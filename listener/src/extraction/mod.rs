@@ -1,9 +1,11 @@
 //! What one job does: from the users' context file to a fragment that is announced.
 
+mod handover;
 mod progress;
 mod recording;
 mod submission;
 mod telling;
+mod work;
 
 pub use submission::save_results;
 
@@ -18,12 +20,14 @@ use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
 
 use crate::Result;
-use crate::job::{Job, Request};
+use crate::job::Job;
 use crate::ledger::{Claim, Ledger, Planned, Progress, State};
 use crate::publisher::Publisher;
 use crate::queue::{Process, Surroundings};
 use crate::updates::{Update, VariableSet};
+use handover::Handover;
 use telling::{Heartbeat, Telling};
+use work::Work;
 
 /// How long the messages of a job that is done may take.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -102,6 +106,7 @@ pub fn extract(
         // Before the end of this one: a crash repeats it.
         let source = format!("{} {attempt}", job.processing_id);
         if ledger.plan(Some(&source), follow_up)? != Planned::New {
+            Handover::to(follow_up).remove();
             done.as_mut().map(|done| done.follow_up = None).ok();
         }
     }
@@ -168,16 +173,26 @@ fn evaluate(
     let heartbeat = Heartbeat::start(telling, attempt, &settings.surroundings);
     worker.on_submission(submission::taken_by(telling.clone()));
     let selection = selection(worker.manifest(), job, settings);
-    let names = selection.names(worker.manifest());
-    let leaves_some = selection.leaves_cluster_variables(worker.manifest());
-    info!(run = %job.run, "evaluating {} of {} variables", names.len(), worker.manifest().variables.len());
-    let (fragment, mut extracted) =
-        recording::record(job, attempt, settings, &mut worker, names, &limits)?;
+    let work = Work::of(job, &selection, worker.manifest());
+    info!(run = %job.run, "evaluating {} of {} variables", work.count(), worker.manifest().variables.len());
+    let recorded = recording::record(job, attempt, settings, &mut worker, &work, &limits);
     drop(heartbeat);
-    submission::hand_in(&job.database_dir, &fragment, job.run, &mut telling.lock())?;
+    let handed_in = recorded.and_then(|(fragment, extracted)| {
+        submission::hand_in(&job.database_dir, &fragment, job.run, &mut telling.lock())?;
+        Ok(extracted)
+    });
+    let mut extracted = match handed_in {
+        Ok(extracted) => extracted,
+        Err(why) => {
+            work.give_up();
+            return Err(why);
+        }
+    };
+    match extracted.cut_short {
+        None => extracted.follow_up = work.finish(job, worker.manifest()),
+        Some(_) => work.give_up(),
+    }
     worker.end();
-    let is_whole = extracted.cut_short.is_none();
-    extracted.follow_up = (leaves_some && is_whole).then(|| follow_up(job));
     Ok(extracted)
 }
 
@@ -195,16 +210,6 @@ fn selection(manifest: &Manifest, job: &Job, settings: &ExtractionSettings) -> S
         warn!("the context file has no variable `{name}`");
     }
     selection
-}
-
-/// The same wish, for the variables that want a node of their own.
-fn follow_up(job: &Job) -> Job {
-    let request = Request {
-        cluster: true,
-        update_variables: false,
-        ..job.request.clone()
-    };
-    Job::new(job.run, job.data, job.database_dir.clone(), request)
 }
 
 /// The Python that evaluates a database's context file.

@@ -10,17 +10,18 @@ use serde_json::{Map, Value};
 use tracing::{error, warn};
 
 use super::progress::Counter;
+use super::work::Work;
 use super::{Extracted, ExtractionSettings};
 use crate::job::Job;
 use crate::{Error, Result};
 
-/// Evaluates `names` and returns the complete fragment.
+/// Does the work and returns the complete fragment.
 pub(super) fn record(
     job: &Job,
     attempt: u32,
     settings: &ExtractionSettings,
     worker: &mut Worker,
-    names: Vec<String>,
+    work: &Work,
     limits: &Limits,
 ) -> Result<(PathBuf, Extracted)> {
     let token = job.token(attempt);
@@ -33,10 +34,10 @@ pub(super) fn record(
         stored: stored.collect(),
         writer,
         extracted: Extracted::default(),
-        counter: Counter::start(job, names.len()),
+        counter: Counter::start(job, work.count()),
         trouble: None,
     };
-    let request = request(job, settings, names);
+    let request = request(job, settings, work);
     let recorded = worker.evaluate_all(&request, limits, &mut |event| recorder.take(event));
     let recorded = recorded.map_err(Error::from).map(|cut_short| {
         if let Some(cut_short) = &cut_short {
@@ -58,13 +59,15 @@ pub(super) fn record(
     }
 }
 
-fn request(job: &Job, settings: &ExtractionSettings, names: Vec<String>) -> Request {
+fn request(job: &Job, settings: &ExtractionSettings, work: &Work) -> Request {
     Request {
         run: job.run,
         data: job.data,
-        selected: names.clone(),
-        names,
-        again: Vec::new(),
+        selected: work.selected.clone(),
+        names: work.names.clone(),
+        again: work.again.clone(),
+        given: work.given.clone(),
+        hand_over: work.hand_over.clone(),
         lost: Vec::new(),
         workers: settings.context_workers,
         mock: job.request.mock,

@@ -83,6 +83,8 @@ pub(crate) fn evaluate(python: &Path, folder: &Path, run: RunId, on: &mut dyn Fn
         selected: names.clone(),
         names,
         again: Vec::new(),
+        given: None,
+        hand_over: None,
         lost: Vec::new(),
         mock: true,
         params: serde_json::Map::new(),
