@@ -77,8 +77,14 @@ impl Stage {
     }
 
     fn extract(&self, job: &Job) -> Extracted {
+        let extracted = extract(job, None, &Self::settings(), publisher(None)).unwrap();
+        assert_eq!(extracted.cut_short, None);
+        extracted
+    }
+
+    fn settings() -> ExtractionSettings {
         let python = std::env::var_os("RUNLEDGER_TEST_PYTHON");
-        let settings = ExtractionSettings {
+        ExtractionSettings {
             python: python.map_or_else(|| "python3".into(), Into::into),
             opener: None,
             time_limit: Duration::from_secs(300),
@@ -92,10 +98,7 @@ impl Stage {
                 cluster: Some("maxwell".into()),
                 restarts: 0,
             },
-        };
-        let extracted = extract(job, None, &settings, publisher(None)).unwrap();
-        assert_eq!(extracted.cut_short, None);
-        extracted
+        }
     }
 
     /// The functions that were called since they were last asked for.
@@ -136,6 +139,22 @@ fn light_variables_are_evaluated_once_over_both_jobs() {
     assert_eq!((second.computed, second.failed), (1, 0));
     assert_eq!(second.progress, progress(1));
     assert_eq!(value(stage.dir(), 7, "heavy"), Some(8.0));
+    assert_eq!(stage.waiting(), 0);
+}
+
+#[test]
+fn values_wait_for_the_next_attempt_of_a_job_that_was_ended() {
+    let stage = Stage::new();
+    let first = stage.extract(&stage.job(false));
+    stage.calls();
+    let follow_up = first.follow_up.expect("a job for `heavy`");
+    let settings = Stage::settings();
+    settings.stop.raise();
+    let ended = extract(&follow_up, None, &settings, publisher(None));
+    assert!(ended.is_err() || ended.unwrap().cut_short.is_some());
+    assert_eq!(stage.waiting(), 1);
+    stage.extract(&follow_up);
+    assert_eq!(stage.calls(), ["heavy", "object"]);
     assert_eq!(stage.waiting(), 0);
 }
 

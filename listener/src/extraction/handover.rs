@@ -42,9 +42,8 @@ impl Handover {
     /// Makes room for values of `names`. None where that is not possible: the later job evaluates all that it needs.
     pub(super) fn begin(&self, names: Vec<String>) -> Option<Handed> {
         let place = self.0.parent()?;
-        let made = fs::create_dir_all(&self.0)
-            .and_then(|()| sharing::share_folder(place))
-            .and_then(|()| sharing::share_folder(&self.0));
+        // Everybody's jobs have their folders there; what is in one only this account's Python has to read.
+        let made = fs::create_dir_all(&self.0).and_then(|()| sharing::share_folder(place));
         if let Err(why) = made {
             warn!(
                 "{}: nothing can be handed over there: {why}",
