@@ -298,6 +298,39 @@ fn a_job_that_somebody_cancels_in_slurm_is_cancelled() {
 }
 
 #[test]
+fn a_job_that_somebody_holds_waits_and_says_why_until_it_is_released() {
+    let Some(on) = OnSlurm::new(Site::quiet()) else {
+        return;
+    };
+    on.site
+        .configure("[slurm]\n", "[slurm]\nshared_options = [\"--hold\"]\n");
+    on.plan(7..=7);
+    let listener = on.listener();
+    on.until("it says why it waits", &listener, || {
+        let why = on.ordinary()[0].message.clone();
+        why.is_some_and(|why| why.contains("its user holds it in Slurm (JobHeldUser)"))
+    });
+    let listed = Finished::of(
+        on.site
+            .command(&on.site.db(), &["jobs"])
+            .envs(on.slurm.environment()),
+    );
+    assert!(listed.succeeded().stdout.contains("JobHeldUser"));
+    let id = on.attempts()[0]
+        .queue_id
+        .clone()
+        .expect("its name in Slurm");
+    let release = ["--cluster", "solaris", "release", &id];
+    Finished::of(&mut on.slurm.command("scontrol", &release)).succeeded();
+    on.until("it has ended", &listener, || {
+        on.ordinary()[0].state == State::Finished
+    });
+    let entry = &on.ordinary()[0];
+    assert_eq!((entry.failures, entry.message.as_deref()), (0, None));
+    assert_eq!(on.attempts().len(), 1);
+}
+
+#[test]
 fn a_controller_that_is_killed_and_comes_back_costs_no_job_and_no_try() {
     // One after the other: two that start at once may want the same port.
     let own = Slurm::shared().and_then(|_| Slurm::start());
