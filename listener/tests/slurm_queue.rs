@@ -197,12 +197,27 @@ fn a_submission_whose_answer_was_lost_is_found_again_and_not_repeated() {
 }
 
 #[test]
-fn a_dependency_that_cannot_be_met_is_cancelled_and_submitted_anew() {
-    let stuck = in_queue("PENDING|DependencyNeverSatisfied");
-    let stage = Stage::new(SBATCH, &stuck, NOTHING);
+fn what_slurm_holds_for_its_own_trouble_is_cancelled_and_submitted_anew() {
+    for trouble in ["DependencyNeverSatisfied", "launch failed requeued held"] {
+        let stuck = in_queue(&format!("PENDING|{trouble}"));
+        let stage = Stage::new(SBATCH, &stuck, NOTHING);
+        let (job, _dispatch) = stage.begin();
+        eventually("it has a second attempt", || stage.attempts(&job) >= 2);
+        assert!(stage.text("cancelled").contains("--clusters solaris 1"));
+    }
+}
+
+#[test]
+fn a_job_that_an_administrator_holds_waits_and_says_so() {
+    let stage = Stage::new(SBATCH, &in_queue("PENDING|JobHeldAdmin"), NOTHING);
     let (job, _dispatch) = stage.begin();
-    eventually("it has a second attempt", || stage.attempts(&job) >= 2);
-    assert!(stage.text("cancelled").contains("--clusters solaris 1"));
+    eventually("it says why", || {
+        let why = stage.entry(&job).message;
+        why.is_some_and(|why| why.contains("an administrator holds it"))
+    });
+    let entry = stage.entry(&job);
+    assert_eq!((entry.state, entry.failures), (State::Pending, 0));
+    assert_eq!(stage.attempts(&job), 1);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const TROUBLE: [(&str, &str); 4] = [
 ];
 
 /// Other reasons that people meet, in words.
-const USUAL: [(&str, &str); 13] = [
+const USUAL: [(&str, &str); 14] = [
     ("Priority", "other jobs come first"),
     ("Resources", "there is no room yet"),
     ("JobHeldUser", "its user holds it in Slurm"),
@@ -33,6 +33,10 @@ const USUAL: [(&str, &str); 13] = [
     ("PartitionInactive", "its partition starts no jobs now"),
     ("Reservation", "its reservation has not begun"),
     ("NodeDown", "its node is down"),
+    (
+        "Nodes required for job are DOWN",
+        "its nodes are down, drained or reserved",
+    ),
     ("Licenses", "a licence is not free"),
 ];
 
