@@ -58,8 +58,11 @@ impl Proposals {
             .run
             .replace("{run:04}", &format!("{number:04}"));
         let below = below.replace("{run}", &number.to_string());
+        // A file by a folder's name is a stray one; at a facility with a file for each run, its name has an ending.
+        let is_run =
+            |place: PathBuf| place.is_dir() || (place.extension().is_some() && place.is_file());
         self.find(run.proposal)
-            .is_some_and(|folder| folder.join(below).exists())
+            .is_some_and(|folder| is_run(folder.join(below)))
     }
 
     fn search(&self, proposal: Proposal) -> Option<PathBuf> {
