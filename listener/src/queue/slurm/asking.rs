@@ -38,6 +38,14 @@ impl SlurmQueue {
         command
     }
 
+    /// `squeue`, a line for each task, also of those that ended a moment ago; whose is still to be said.
+    pub(super) fn squeue(&self, cluster: Option<&str>) -> Command {
+        let mut squeue = self.about(&self.settings.squeue, cluster);
+        squeue.args(["--array", "--noheader", "--states=all"]);
+        squeue.args(["--format", line::FORMAT]);
+        squeue
+    }
+
     /// What the queue has of some arrays and lone jobs, also of those that left it a moment ago.
     pub(super) fn queue(
         &self,
@@ -47,14 +55,7 @@ impl SlurmQueue {
         let mut rows = Vec::new();
         let numbers: Vec<&str> = numbers.iter().copied().collect();
         for some in numbers.chunks(AT_ONCE) {
-            let mut squeue = self.about(&self.settings.squeue, cluster);
-            squeue.args([
-                "--array",
-                "--noheader",
-                "--states=all",
-                "--format",
-                line::FORMAT,
-            ]);
+            let mut squeue = self.squeue(cluster);
             squeue.arg(format!("--jobs={}", at_least_two(some)));
             rows.extend(line::rows(&self.ask(squeue)?));
         }

@@ -135,14 +135,7 @@ impl QueueManager for SlurmQueue {
     fn find(&self, attempts: &[Attempt]) -> Result<Vec<Option<Ticket>>> {
         let mut found = vec![None; attempts.len()];
         for (cluster, places) in by_cluster(attempts) {
-            let mut squeue = self.about(&self.settings.squeue, cluster);
-            squeue.args([
-                "--array",
-                "--noheader",
-                "--states=all",
-                "--format",
-                line::FORMAT,
-            ]);
+            let mut squeue = self.squeue(cluster);
             squeue.arg(format!("--user={}", user_name()));
             let rows = line::rows(&self.ask(squeue)?);
             for place in places {
