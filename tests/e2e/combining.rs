@@ -243,13 +243,7 @@ fn whenever_the_combiner_is_killed_nothing_is_lost_and_no_file_is_broken() {
     const RUNS: u32 = 6;
     let (site, _) = combining();
     let db = site.db();
-    let add = [
-        "listener".as_ref(),
-        "add".as_ref(),
-        "1234".as_ref(),
-        db.as_os_str(),
-    ];
-    runledger_tests::Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
+    site.watch_from(&site.listener());
     let rounds = rounds();
     for round in 1..=rounds {
         for number in 1..=RUNS {

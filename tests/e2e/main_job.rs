@@ -23,24 +23,8 @@ def corrected(run):
     return 7
 "#;
 
-/// A folder that stands for a run's raw data is not needed: the opener is the site's own.
-const OPENER: &str =
-    "def open_run(proposal, run, data):\n    return {'proposal': proposal, 'run': run}\n";
-
 fn facility() -> Site {
-    let site = Site::with_broker();
-    site.init(CONTEXT);
-    site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-    std::fs::write(site.db().join("facility.py"), OPENER).expect("the opener");
-    let db = site.db();
-    let add = [
-        "listener".as_ref(),
-        "add".as_ref(),
-        "1234".as_ref(),
-        db.as_os_str(),
-    ];
-    runledger_tests::Finished::of(&mut site.command(&site.listener(), &add)).succeeded();
-    site
+    Site::with_broker().watching(CONTEXT)
 }
 
 fn explain<'a>(site: &'a Site, services: [&'a Service; 2]) -> impl Fn() -> String + 'a {
