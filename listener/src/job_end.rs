@@ -10,6 +10,7 @@ use runledger_storage::{Database, fragment};
 use tracing::{error, info, warn};
 
 use crate::Result;
+use crate::backoff;
 use crate::job::Job;
 use crate::ledger::{self, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
@@ -40,8 +41,7 @@ impl Default for Retries {
 impl Retries {
     /// The wait after so many failures before this one.
     pub fn wait(&self, failures: u32) -> Duration {
-        let factor = 2_u32.saturating_pow(failures);
-        self.first.saturating_mul(factor).min(self.longest)
+        backoff::wait(self.first, self.longest, failures)
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a notification to a job, and from a finished job to an update.
 
+mod backoff;
 mod error;
 mod journal;
 mod resting;

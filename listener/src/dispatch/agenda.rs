@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Report, Sighting};
+use crate::backoff;
 use crate::job::Job;
 use crate::ledger::{Open, State};
 
@@ -110,11 +111,8 @@ impl Agenda {
                 }
             }
             None => {
-                let wait = AGAIN
-                    .saturating_mul(2_u32.saturating_pow(page.failures))
-                    .min(LONGEST);
+                page.due = now + backoff::wait(AGAIN, LONGEST, page.failures);
                 page.failures += 1;
-                page.due = now + wait;
             }
         }
     }

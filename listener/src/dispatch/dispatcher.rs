@@ -154,14 +154,19 @@ impl Dispatcher {
                     Fault::Queue,
                     format!("it would have waited for ever in its queue: {why}"),
                 );
-                self.settle(entry.job, attempt.number, account)
+                self.settle(ledger, entry.job, attempt.number, account)
             }
-            JobState::Ended(account) => self.settle(entry.job, attempt.number, account),
+            JobState::Ended(account) => self.settle(ledger, entry.job, attempt.number, account),
             // Slurm has lost its state, and the job goes on.
             JobState::Gone if ledger.was_seen(id, attempt.number, SEEN)? => Ok(()),
             JobState::Gone => {
                 let why = "its process vanished unseen".to_owned();
-                self.settle(entry.job, attempt.number, account(Fault::Vanished, why))
+                self.settle(
+                    ledger,
+                    entry.job,
+                    attempt.number,
+                    account(Fault::Vanished, why),
+                )
             }
         }
     }
@@ -175,7 +180,13 @@ impl Dispatcher {
         Ok(())
     }
 
-    pub(super) fn settle(&self, job: Job, attempt: u32, account: Account) -> Result<()> {
+    pub(super) fn settle(
+        &self,
+        ledger: &Ledger,
+        job: Job,
+        attempt: u32,
+        account: Account,
+    ) -> Result<()> {
         let ended = Ended {
             job,
             attempt,
@@ -188,14 +199,13 @@ impl Dispatcher {
         {
             let (run, data) = (ended.job.run, ended.job.data);
             info!(%run, %data, ?outcome, "job ended");
-            self.count_end(&ended.job, attempt)?;
+            self.count_end(ledger, &ended.job, attempt)?;
         }
         Ok(())
     }
 
     /// For a monitor: how long it took, if that is its end.
-    fn count_end(&self, job: &Job, attempt: u32) -> Result<()> {
-        let ledger = Ledger::open_with_patience(&job.database_dir, PATIENCE)?;
+    fn count_end(&self, ledger: &Ledger, job: &Job, attempt: u32) -> Result<()> {
         let state = ledger.state(&job.processing_id)?;
         let last = ledger.last_attempt(&job.processing_id)?;
         if let (Some(state), Some(last)) = (state, last)

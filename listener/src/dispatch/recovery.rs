@@ -8,6 +8,7 @@ use tracing::warn;
 use super::dispatcher::Dispatcher;
 use super::under_way::is_under_way;
 use crate::Result;
+use crate::backoff;
 use crate::ledger::{self, Attempt, Ledger, Open, Setback};
 use crate::queue::Ticket;
 
@@ -82,9 +83,7 @@ impl Dispatcher {
     pub(super) fn rest(&self, queue: &'static str, why: &str) {
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         let times = resting.get(queue).map_or(0, |(_, times)| *times);
-        let wait = REST
-            .saturating_mul(2_u32.saturating_pow(times))
-            .min(LONGEST_REST);
+        let wait = backoff::wait(REST, LONGEST_REST, times);
         warn!(
             queue,
             "it does not answer, trying again in {} s: {why}",

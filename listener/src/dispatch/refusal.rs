@@ -100,7 +100,7 @@ impl Dispatcher {
                 peak_memory: None,
                 words: words.clone(),
             };
-            self.settle(job.clone(), *number, account)?;
+            self.settle(hand.ledger, job.clone(), *number, account)?;
         }
         let most = again
             .iter()
