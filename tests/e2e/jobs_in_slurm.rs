@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use runledger_tests::{Finished, Site, Slurm, eventually, needs, needs_root, runledger};
+use runledger_tests::{Finished, Service, Site, Slurm, eventually, needs, needs_root, runledger};
 use serde_json::Value;
 
 const CONTEXT: &str = r#"
@@ -164,18 +164,33 @@ fn several_runs_go_as_one_array_and_all_are_evaluated() {
 #[test]
 fn jobs_are_watched_to_their_ends() {
     let Some(on) = OnSlurm::new("") else { return };
-    let said = on
-        .run(&["reprocess", "7", "8", "--mock", "--watch"])
-        .succeeded()
-        .stdout;
+    on.wait();
+    let (db, log) = (on.site.db(), on.site.path("watching.log"));
+    let arguments = ["reprocess", "7", "8", "--mock", "--watch"];
+    let mut watching = Service::start(
+        on.site
+            .command(&db, &arguments)
+            .envs(on.slurm.environment()),
+        &log,
+    );
+    let says = |line: &str| watching.said().contains(line);
+    for line in ["p1234 r7 running (solaris ", "p1234 r8 running (solaris "] {
+        eventually(line, || watching.said(), || says(line));
+    }
     let name = on.names()[0].clone();
+    on.go_on();
+    assert_eq!(watching.end(), Some(0), "{}", watching.said());
     for line in [
-        "p1234 r7 planned".to_owned(),
-        format!("p1234 r7 submitted (solaris {name})"),
+        format!("p1234 r7 running (solaris {name})"),
         "p1234 r7 finished in ".to_owned(),
         "p1234 r8 finished in ".to_owned(),
     ] {
-        assert!(said.contains(&line), "{line}:\n{said}");
+        assert!(
+            watching.said().contains(&line),
+            "{line}:
+{}",
+            watching.said()
+        );
     }
 }
 
