@@ -48,13 +48,15 @@ pub(super) fn run(
 ) -> Result {
     let stop = stop::flag()?;
     let dir = &jobs[0].database_dir;
-    dispatch.look_at(dir);
     let mut watched = Watched {
         ledger,
         jobs,
         progress: Progress::of(jobs.len()),
         seen: BTreeMap::new(),
     };
+    // Before anything can happen to them.
+    watched.look()?;
+    dispatch.look_at(dir);
     while watched.left() > 0 && !stop.load(Ordering::Relaxed) {
         watched.look()?;
         std::thread::sleep(LOOK);
