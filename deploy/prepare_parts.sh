@@ -1,4 +1,4 @@
-# The real components that tests run against: Slurm with its accounting, and Kafka. What cannot be had is named, and the
+# The real components that tests run against: Slurm with its accounting, Kafka, and DAMNIT's window. What cannot be had is named, and the
 # tests that need it say so at the end. Sourced by ./x after prepare.sh.
 # shellcheck shell=bash
 
@@ -13,6 +13,31 @@ missing_parts() {
     have mvn || echo maven
     have systemd-analyze || echo systemd
     have shellcheck || echo shellcheck
+    missing_libraries
+}
+
+# What the Python packages of DAMNIT's window (Qt) expect of the machine.
+missing_libraries() {
+    local library package known
+    known=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p)
+    while read -r library package; do
+        case $known in *"$library "*) ;; *) echo "$package" ;; esac
+    done <<'LIBRARIES'
+libEGL.so.1 libegl1
+libGL.so.1 libgl1
+libasound.so.2 libasound2
+libdbus-1.so.3 libdbus-1-3
+libfontconfig.so.1 libfontconfig1
+libglib-2.0.so.0 libglib2.0-0
+libgssapi_krb5.so.2 libgssapi-krb5-2
+libnss3.so libnss3
+libXcomposite.so.1 libxcomposite1
+libXdamage.so.1 libxdamage1
+libXrandr.so.2 libxrandr2
+libXtst.so.6 libxtst6
+libxkbcommon.so.0 libxkbcommon0
+libxkbfile.so.1 libxkbfile1
+LIBRARIES
 }
 
 # Debian starts a service when its package is installed, unless this program forbids it; and with each boot, unless it

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-/// The interpreter that has the packages `damnit[backend]==0.4.0` and `kafka-python`.
+use crate::process::Finished;
+use crate::real_part::missing;
+
+/// The interpreter that has the packages `damnit[backend,gui]==0.4.0` and `kafka-python`.
 ///
 /// # Panics
 /// `./x test` names it; without that, there is nothing to compare with.
@@ -10,7 +13,7 @@ pub fn python() -> PathBuf {
     std::env::var_os("RUNLEDGER_TEST_PYTHON")
         .map(PathBuf::from)
         .expect(
-            "RUNLEDGER_TEST_PYTHON names a Python with damnit[backend]==0.4.0; `./x test` sets it",
+            "RUNLEDGER_TEST_PYTHON names a Python with damnit[backend,gui]==0.4.0; `./x test` sets it",
         )
 }
 
@@ -19,4 +22,13 @@ pub fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("python")
         .join(name)
+}
+
+/// Whether DAMNIT's window can be opened. If not, as [`needs`](crate::needs).
+pub fn needs_window() -> bool {
+    let mut import = std::process::Command::new(python());
+    import.args(["-c", "import damnit.gui.main_window"]);
+    let tried = Finished::of(import.env("QT_QPA_PLATFORM", "offscreen"));
+    let why = tried.stderr.lines().last().unwrap_or_default();
+    tried.code == Some(0) || missing(&format!("DAMNIT's window cannot be opened: {why}"))
 }

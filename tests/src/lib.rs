@@ -8,7 +8,7 @@ mod site;
 mod slurm;
 mod supervised;
 
-pub use client::{python, script};
+pub use client::{needs_window, python, script};
 pub use kafka::Kafka;
 pub use process::{Finished, Service, runledger};
 pub use real_part::{needs, needs_root};

@@ -50,7 +50,8 @@ pub fn needs_root() -> bool {
     nix::unistd::geteuid().is_root() || missing("only root can act as another user")
 }
 
-fn missing(why: &str) -> bool {
+/// It may not be where `CI=true`.
+pub(crate) fn missing(why: &str) -> bool {
     let may = std::env::var("CI").as_deref() != Ok("true");
     assert!(may, "nothing may be missing here: {why}");
     skip(why);
