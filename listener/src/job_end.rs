@@ -68,18 +68,22 @@ enum Verdict {
 }
 
 /// Closes the books on an attempt whose process has ended: what it had finished is handed in, its log and the
-/// clients hear of its end, or it is planned again. Done twice, it changes nothing.
+/// clients hear of its end, or it is planned again. Done twice, it changes nothing. The ledger is the job's own.
 ///
 /// # Errors
 /// The ledger cannot be read or written: to be called again.
-pub fn settle(ended: &Ended, retries: &Retries, publisher: &mut Publisher) -> Result<Outcome> {
+pub fn settle(
+    ledger: &mut Ledger,
+    ended: &Ended,
+    retries: &Retries,
+    publisher: &mut Publisher,
+) -> Result<Outcome> {
     let Ended {
         job,
         attempt,
         account,
     } = ended;
     let id = &job.processing_id;
-    let mut ledger = Ledger::open(&job.database_dir)?;
     let Some(entry) = ledger.job(id)? else {
         return Ok(Outcome::Elsewhere);
     };
@@ -92,7 +96,7 @@ pub fn settle(ended: &Ended, retries: &Retries, publisher: &mut Publisher) -> Re
             outcome
         }
         Verdict::Again => {
-            plan_again(&mut ledger, &entry, ended, retries)?;
+            plan_again(ledger, &entry, ended, retries)?;
             publish_end(job, publisher);
             Outcome::Again
         }

@@ -17,6 +17,9 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(8);
 const SILENCE: Duration = Duration::from_secs(3);
 /// How often what waits is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How soon deliveries are looked at while messages are under way or wait; else for the broker's absence.
+pub(crate) const SOON: Duration = Duration::from_millis(200);
+const LATER: Duration = Duration::from_secs(5);
 
 /// Where to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,9 +171,9 @@ impl Publisher {
         }
     }
 
-    /// Takes note of what was delivered and what was not, and tries again what waits. Does not wait; to be
-    /// called now and then.
-    pub fn advance(&mut self) {
+    /// Takes note of what was delivered and what was not, and tries again what waits. Does not wait; returns how
+    /// soon to call it again.
+    pub fn advance(&mut self) -> Duration {
         self.take_note();
         let now = Instant::now();
         let due: Vec<PathBuf> = self
@@ -182,6 +185,10 @@ impl Publisher {
         for dir in due {
             self.held.remove(&dir);
             self.drain(&dir);
+        }
+        match self.under_way.is_empty() && self.held.is_empty() {
+            true => LATER,
+            false => SOON,
         }
     }
 

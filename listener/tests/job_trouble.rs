@@ -262,6 +262,11 @@ fn killed(job: &Job) -> Ended {
     }
 }
 
+fn settled(job: &Job, publisher: &mut Publisher) -> Outcome {
+    let mut ledger = ledger(&job.database_dir);
+    settle(&mut ledger, &killed(job), &SOON, publisher).unwrap()
+}
+
 #[test]
 fn what_a_killed_job_had_finished_is_handed_in_and_its_end_is_told() {
     let folder = database();
@@ -269,15 +274,9 @@ fn what_a_killed_job_had_finished_is_handed_in_and_its_end_is_told() {
     taken_by_one_that_died(&job);
     drop(half(folder.path(), 7, &job.token(1), "energy", 1.5));
     let mut publisher = publisher(Some(NOBODY));
-    assert_eq!(
-        settle(&killed(&job), &SOON, &mut publisher).unwrap(),
-        Outcome::Failed
-    );
+    assert_eq!(settled(&job, &mut publisher), Outcome::Failed);
     // Once more, as after a crash: nothing is told twice.
-    assert_eq!(
-        settle(&killed(&job), &SOON, &mut publisher).unwrap(),
-        Outcome::Failed
-    );
+    assert_eq!(settled(&job, &mut publisher), Outcome::Failed);
     publisher.close(Duration::from_secs(1));
     let told = waiting(folder.path());
     let kinds: Vec<&str> = told
@@ -308,10 +307,7 @@ fn the_log_says_when_what_a_job_had_finished_cannot_be_read() {
         .path()
         .to_path_buf();
     std::fs::write(&writing, "torn").unwrap();
-    assert_eq!(
-        settle(&killed(&job), &SOON, &mut publisher(None)).unwrap(),
-        Outcome::Failed
-    );
+    assert_eq!(settled(&job, &mut publisher(None)), Outcome::Failed);
     let log = std::fs::read_to_string(job.log()).unwrap();
     assert!(
         log.contains("cannot be read") && !log.contains("is kept"),
@@ -338,10 +334,7 @@ fn what_a_person_calls_off_stays_so_whatever_its_process_says() {
             .end(id, attempt, State::Failed, Some("SIGTERM"), None)
             .unwrap()
     );
-    assert_eq!(
-        settle(&killed(&job), &SOON, &mut publisher(None)).unwrap(),
-        Outcome::Elsewhere
-    );
+    assert_eq!(settled(&job, &mut publisher(None)), Outcome::Elsewhere);
     let entry = books.job(id).unwrap().unwrap();
     assert_eq!((entry.state, entry.held), (State::Planned, true));
     assert_eq!(books.due_count().unwrap(), 0);

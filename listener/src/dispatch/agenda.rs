@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Report, Sighting};
 use crate::backoff;
 use crate::job::Job;
-use crate::ledger::{Open, State};
+use crate::ledger::{Attempt, Open, State};
 
 /// How often a database is looked at where nothing is known to happen: others may plan jobs in it, too.
 const LOOK: Duration = Duration::from_secs(30);
@@ -125,14 +125,21 @@ impl Agenda {
     }
 
     /// What a queue is to be asked about.
-    pub(super) fn open_in(&self, queue: &str) -> Vec<(PathBuf, Open)> {
+    pub(super) fn open_in<'a>(
+        &'a self,
+        queue: &'a str,
+    ) -> impl Iterator<Item = (&'a Path, &'a Attempt)> {
         let all = self
             .0
             .iter()
-            .flat_map(|(dir, page)| page.open.iter().map(move |open| (dir, open)));
-        all.filter(|(_, open)| open.attempt.queue == queue && open.attempt.is_in_queue())
-            .map(|(dir, open)| (dir.clone(), open.clone()))
-            .collect()
+            .flat_map(|(dir, page)| page.open.iter().map(move |open| (dir.as_path(), open)));
+        all.map(|(dir, open)| (dir, &open.attempt))
+            .filter(move |(_, attempt)| attempt.queue == queue && attempt.is_in_queue())
+    }
+
+    /// Whether there is anything to ask a queue about.
+    pub(super) fn has_open(&self, queue: &str) -> bool {
+        self.open_in(queue).next().is_some()
     }
 
     /// How many jobs are not at their end, as far as that is known; one for a database that is still to be looked at.

@@ -21,6 +21,7 @@ use crate::updates::Update;
 
 /// How long another program may hold a database before its turn is put off.
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+
 /// How a database stands after its turn.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -30,6 +31,28 @@ pub struct Report {
     pub left: usize,
     /// When there is something to submit, as far as that is known.
     pub next: Option<Duration>,
+}
+
+/// The open attempts of a ledger, read again only where something was written.
+struct Standing {
+    open: Vec<Open>,
+    written: u64,
+}
+
+impl Standing {
+    fn of(ledger: &Ledger) -> Result<Self> {
+        Ok(Self {
+            written: ledger.written(),
+            open: ledger.open_attempts()?,
+        })
+    }
+
+    fn update(&mut self, ledger: &Ledger) -> Result<()> {
+        if self.written != ledger.written() {
+            *self = Self::of(ledger)?;
+        }
+        Ok(())
+    }
 }
 
 /// Submits, watches and settles the jobs of databases, one turn at a time. Its calls may come from several threads,
@@ -72,22 +95,25 @@ impl Dispatcher {
             return Ok(Report::default());
         }
         let mut ledger = Ledger::open_with_patience(database_dir, PATIENCE)?;
-        let mut open = ledger.open_attempts()?;
-        if !sightings.is_empty() {
-            self.take_in_all(&mut ledger, sightings, &open)?;
-            open = ledger.open_attempts()?;
-        }
-        self.recover(&mut ledger, &open)?;
-        self.note_load(database_dir, &open);
+        let mut standing = Standing::of(&ledger)?;
+        self.take_in_all(&mut ledger, sightings, &standing.open)?;
+        standing.update(&ledger)?;
+        self.recover(&mut ledger, &standing.open)?;
+        self.note_load(database_dir, &standing.open);
         let put_off = match may_submit {
-            true => self.submit_due(&mut ledger, &open, Scope::All)?,
+            true => self.submit_due(&mut ledger, &standing.open, Scope::All)?,
             false => None,
         };
-        self.report(&ledger, put_off)
+        standing.update(&ledger)?;
+        self.report(&ledger, standing.open, put_off)
     }
 
-    fn report(&self, ledger: &Ledger, put_off: Option<Duration>) -> Result<Report> {
-        let open = ledger.open_attempts()?;
+    fn report(
+        &self,
+        ledger: &Ledger,
+        open: Vec<Open>,
+        put_off: Option<Duration>,
+    ) -> Result<Report> {
         self.note_load(ledger.database_dir(), &open);
         let (left, next_try) = ledger.outlook()?;
         let until = next_try.map(|when| Duration::from_secs_f64((when - ledger::now()).max(0.0)));
@@ -112,7 +138,9 @@ impl Dispatcher {
         let is_open = |sighting: &&Sighting| open.contains(&name(&sighting.attempt));
         let plain = sightings.iter().filter(is_open);
         let plain: Vec<_> = plain.filter_map(Sighting::plain).collect();
-        ledger.observe(&plain)?;
+        if !plain.is_empty() {
+            ledger.observe(&plain)?;
+        }
         for sighting in sightings {
             let is_end = matches!(sighting.state, JobState::Ended(_) | JobState::Stuck(_));
             let name = name(&sighting.attempt);
@@ -182,7 +210,7 @@ impl Dispatcher {
 
     pub(super) fn settle(
         &self,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
         job: Job,
         attempt: u32,
         account: Account,
@@ -193,7 +221,8 @@ impl Dispatcher {
             account,
         };
         let retries = &self.settings.retries;
-        let settled = self.publishing(|publisher| job_end::settle(&ended, retries, publisher));
+        let settled =
+            self.publishing(|publisher| job_end::settle(ledger, &ended, retries, publisher));
         if let Some(outcome) = settled.transpose()?
             && outcome != Outcome::Elsewhere
         {

@@ -7,10 +7,10 @@ use tracing::{debug, warn};
 
 use super::dispatcher::{Dispatcher, PATIENCE};
 use super::gather::Group;
-use super::submission::Hand;
+use super::submission::{Failures, Hand};
 use crate::Result;
 use crate::job::Job;
-use crate::ledger::{self, Ending, Entry, Setback};
+use crate::ledger::{self, Ending, Setback};
 use crate::queue::{Account, Batch, Fault, QueueManager, Refusal};
 
 impl Dispatcher {
@@ -19,7 +19,7 @@ impl Dispatcher {
         hand: &mut Hand<'_>,
         batch: &Batch,
         refusal: Refusal,
-        due: &[Entry],
+        failures: &Failures,
     ) -> Result<()> {
         let run = batch.jobs[0].0.run;
         match refusal {
@@ -38,9 +38,9 @@ impl Dispatcher {
                 match self.queues.stand_in() {
                     Some(local) if local.name() != hand.queue.name() => {
                         hand.set_back(batch, &why, false, None)?;
-                        self.do_here(hand, local, batch, due)?;
+                        self.do_here(hand, local, batch, failures)?;
                     }
-                    _ => self.count_refusal(hand, batch, &why, due)?,
+                    _ => self.count_refusal(hand, batch, &why, failures)?,
                 }
             }
         }
@@ -53,7 +53,7 @@ impl Dispatcher {
         hand: &mut Hand<'_>,
         local: &Arc<dyn QueueManager>,
         batch: &Batch,
-        due: &[Entry],
+        failures: &Failures,
     ) -> Result<()> {
         let room = self.grant(hand.db.dir(), batch.jobs.len(), local.limit());
         let mut here = Hand {
@@ -68,7 +68,7 @@ impl Dispatcher {
                 jobs: vec![job.clone()],
                 width: None,
             };
-            self.hand_over(&mut here, group, due)?;
+            self.hand_over(&mut here, group, failures)?;
         }
         Ok(())
     }
@@ -79,16 +79,11 @@ impl Dispatcher {
         hand: &mut Hand<'_>,
         batch: &Batch,
         why: &str,
-        due: &[Entry],
+        failures: &Failures,
     ) -> Result<()> {
         let words = format!("the submission was refused: {why}");
         let retries = &self.settings.retries;
-        let failures = |job: &Job| {
-            let entry = due
-                .iter()
-                .find(|entry| entry.job.processing_id == job.processing_id);
-            entry.map_or(0, |entry| entry.failures)
-        };
+        let failures = |job: &Job| failures.get(&job.processing_id).copied().unwrap_or(0);
         let (again, over): (Vec<_>, Vec<_>) = batch
             .jobs
             .iter()

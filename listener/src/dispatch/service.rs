@@ -22,8 +22,6 @@ use crate::updates::Update;
 const WORKERS: usize = 4;
 /// After so many failures in a row the time between two questions is not doubled any more.
 const SLOWEST: u32 = 4;
-/// Deliveries are looked at so often.
-const TICK: Duration = Duration::from_millis(200);
 
 /// Dispatches the jobs of many databases, until it is closed.
 pub struct Dispatch {
@@ -33,7 +31,10 @@ pub struct Dispatch {
 struct Office {
     dispatcher: Dispatcher,
     agenda: Mutex<(Agenda, bool)>,
+    /// Somebody may have a turn now, or has had one.
     changed: Condvar,
+    /// Queues may have something to be asked about.
+    placed: Condvar,
 }
 
 impl Dispatch {
@@ -44,6 +45,7 @@ impl Dispatch {
             dispatcher: Dispatcher::new(queues, settings, publisher),
             agenda: Mutex::default(),
             changed: Condvar::new(),
+            placed: Condvar::new(),
         });
         for _ in 0..WORKERS {
             let office = office.clone();
@@ -100,6 +102,8 @@ impl Dispatch {
     ) {
         let dispatcher = &self.office.dispatcher;
         dispatcher.publish_with(new, databases, patience);
+        // Somebody has to see to what is under way now.
+        self.office.changed.notify_one();
     }
 
     /// Ends the threads; jobs go on, and what is under way is found again. Waits at most for `patience`, half of it
@@ -125,10 +129,7 @@ impl Office {
     fn stop(&self) {
         self.agenda().1 = true;
         self.changed.notify_all();
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.agenda().1
+        self.placed.notify_all();
     }
 
     fn wait_for_turns(&self, patience: Duration) {
@@ -139,32 +140,32 @@ impl Office {
     }
 
     fn give_turns(&self) {
-        while let Some(turn) = self.next_turn() {
-            if let Some((dir, work)) = turn {
-                let may_submit = work.may_submit;
-                let report = self.turn(&dir, work);
-                self.agenda()
-                    .0
-                    .done(&dir, report, Instant::now(), may_submit);
-                self.changed.notify_all();
-            }
-            self.dispatcher.advance();
+        while let Some((dir, work)) = self.next_turn() {
+            let may_submit = work.may_submit;
+            let report = self.turn(&dir, work);
+            self.agenda()
+                .0
+                .done(&dir, report, Instant::now(), may_submit);
+            self.changed.notify_all();
+            self.placed.notify_all();
         }
     }
 
-    /// None: it is all over; Some(None): nobody has a turn now.
-    fn next_turn(&self) -> Option<Option<(PathBuf, Work)>> {
-        let mut agenda = self.agenda();
-        if agenda.1 {
-            return None;
+    /// Waits until somebody has a turn, and looks after the messages meanwhile. None: it is all over.
+    fn next_turn(&self) -> Option<(PathBuf, Work)> {
+        loop {
+            let next_look = self.dispatcher.advance();
+            let mut agenda = self.agenda();
+            if agenda.1 {
+                return None;
+            }
+            let now = Instant::now();
+            if let Some(turn) = agenda.0.take(now) {
+                return Some(turn);
+            }
+            let next_turn = agenda.0.wait(now).unwrap_or(next_look);
+            drop(self.changed.wait_timeout(agenda, next_turn.min(next_look)));
         }
-        let now = Instant::now();
-        let turn = agenda.0.take(now);
-        if turn.is_none() {
-            let wait = agenda.0.wait(now).unwrap_or(TICK).min(TICK);
-            drop(self.changed.wait_timeout(agenda, wait));
-        }
-        Some(turn)
     }
 
     fn turn(&self, dir: &Path, work: Work) -> Option<Report> {
@@ -190,7 +191,7 @@ impl Office {
     fn watch(&self, queue: &dyn QueueManager) {
         let mut memory = Memory::default();
         let mut failures = 0;
-        while !self.is_stopping() {
+        while self.is_to_ask(queue, queue.pace().every * 2_u32.pow(failures)) {
             match self.ask(queue, &mut memory) {
                 Ok(()) => failures = 0,
                 Err(why) => {
@@ -201,18 +202,20 @@ impl Office {
                     failures = (failures + 1).min(SLOWEST);
                 }
             }
-            self.pause(queue.pace().every * 2_u32.pow(failures));
         }
     }
 
-    fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while let left = until.saturating_duration_since(Instant::now())
-            && !left.is_zero()
-            && !self.is_stopping()
-        {
-            std::thread::sleep(left.min(TICK));
-        }
+    /// Waits until a queue has something to be asked about, and then for as long as its pace is. False: it is all
+    /// over.
+    fn is_to_ask(&self, queue: &dyn QueueManager, pace: Duration) -> bool {
+        let is_idle = |agenda: &mut (Agenda, bool)| !agenda.1 && !agenda.0.has_open(queue.name());
+        let agenda = self.placed.wait_while(self.agenda(), is_idle);
+        let agenda = agenda.unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .placed
+            .wait_timeout_while(agenda, pace, |agenda| !agenda.1);
+        let (agenda, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !agenda.1
     }
 
     fn ask(&self, queue: &dyn QueueManager, memory: &mut Memory) -> Result<()> {
@@ -220,8 +223,7 @@ impl Office {
             .agenda()
             .0
             .open_in(queue.name())
-            .into_iter()
-            .map(|(dir, open)| (dir, open.attempt))
+            .map(|(dir, attempt)| (dir.to_path_buf(), attempt.clone()))
             .unzip();
         if attempts.is_empty() {
             return Ok(());

@@ -1,5 +1,6 @@
 //! From planned to a place in a queue; and what a queue that does not want a job means for it.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -49,6 +50,16 @@ fn due_of(ledger: &Ledger, ids: &[String]) -> Result<Vec<Entry>> {
         );
     }
     Ok(due)
+}
+
+/// How often jobs have failed before, by their identities; those that never have are not in it.
+pub(super) type Failures = HashMap<String, u32>;
+
+fn failures(due: &[Entry]) -> Failures {
+    due.iter()
+        .filter(|entry| entry.failures > 0)
+        .map(|entry| (entry.job.processing_id.clone(), entry.failures))
+        .collect()
 }
 
 /// A database's submission under way.
@@ -108,7 +119,8 @@ impl Dispatcher {
 
     /// Returns for how many jobs a queue was asked.
     fn submit_groups(&self, hand: &mut Hand<'_>, due: Vec<Entry>, room: Room) -> Result<usize> {
-        let jobs = due.iter().map(|entry| entry.job.clone()).collect();
+        let failures = failures(&due);
+        let jobs = due.into_iter().map(|entry| entry.job).collect();
         let groups = gather(jobs, room, hand.queue.array_size(), hand.concurrent);
         let mut asked = 0;
         for group in groups {
@@ -116,12 +128,17 @@ impl Dispatcher {
                 break;
             }
             asked += group.jobs.len();
-            self.hand_over(hand, group, &due)?;
+            self.hand_over(hand, group, &failures)?;
         }
         Ok(asked)
     }
 
-    pub(super) fn hand_over(&self, hand: &mut Hand<'_>, group: Group, due: &[Entry]) -> Result<()> {
+    pub(super) fn hand_over(
+        &self,
+        hand: &mut Hand<'_>,
+        group: Group,
+        failures: &Failures,
+    ) -> Result<()> {
         let first = &group.jobs[0].request;
         let cluster = hand.queue.cluster(first);
         let token = Uuid::new_v4().to_string();
@@ -150,7 +167,7 @@ impl Dispatcher {
         };
         match hand.queue.submit(&batch) {
             Ok(tickets) => self.placed(hand, &batch, tickets),
-            Err(refusal) => self.refused(hand, &batch, refusal, due),
+            Err(refusal) => self.refused(hand, &batch, refusal, failures),
         }
     }
 

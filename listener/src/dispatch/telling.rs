@@ -8,7 +8,7 @@ use runledger_storage::Database;
 use tracing::warn;
 
 use super::dispatcher::{Dispatcher, PATIENCE};
-use crate::publisher::Publisher;
+use crate::publisher::{self, Publisher};
 use crate::updates::Update;
 
 impl Dispatcher {
@@ -44,12 +44,12 @@ impl Dispatcher {
         publisher.as_mut().map(work)
     }
 
-    /// Takes note of what was delivered, unless another thread is at it. Does not wait.
-    pub fn advance(&self) {
-        if let Ok(mut publisher) = self.publisher.try_lock()
-            && let Some(publisher) = publisher.as_mut()
-        {
-            publisher.advance();
+    /// Takes note of what was delivered, unless another thread is at it; returns how soon to look again. Does not
+    /// wait.
+    pub fn advance(&self) -> Duration {
+        match self.publisher.try_lock().as_deref_mut() {
+            Ok(Some(publisher)) => publisher.advance(),
+            _ => publisher::SOON,
         }
     }
 

@@ -107,6 +107,11 @@ impl Ledger {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
+    /// How many rows were written through this handle.
+    pub(crate) fn written(&self) -> u64 {
+        self.connection.total_changes()
+    }
+
     fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
         result.map_err(|reason| Error::Ledger {
             path: self.path.clone(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use runledger_listener::combiner;
 use runledger_listener::job::Job;
 use runledger_listener::job_end::{self, Outcome, Retries};
+use runledger_listener::ledger::Ledger;
 use runledger_listener::queue::run_in_foreground;
 
 use super::progress::Progress;
@@ -41,7 +42,8 @@ fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Option<String
     let ended = run_in_foreground(job, &site.local_jobs()?, progress.screen())?;
     progress.above(|| {
         let mut publisher = site.publisher()?;
-        let outcome = job_end::settle(&ended, &NO_RETRIES, &mut publisher)?;
+        let mut ledger = Ledger::open(&job.database_dir)?;
+        let outcome = job_end::settle(&mut ledger, &ended, &NO_RETRIES, &mut publisher)?;
         if outcome != Outcome::Finished && !publisher.is_enabled() {
             // No combiner would hear of what was saved.
             let dir = &job.database_dir;
