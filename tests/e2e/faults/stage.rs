@@ -1,0 +1,213 @@
+//! What there is to be killed, and who was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use runledger_tests::{Finished, Kafka, Service, Site, Slurm};
+
+use crate::books::Books;
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Listener,
+    Combiner,
+    Broker,
+    Job,
+    /// Slurm's.
+    Controller,
+}
+
+/// The controller comes last: without Slurm there is none.
+const VICTIMS: [Victim; 5] = [
+    Victim::Listener,
+    Victim::Combiner,
+    Victim::Broker,
+    Victim::Job,
+    Victim::Controller,
+];
+
+/// A job takes about as long as this.
+const LONGEST_JOB_MS: u64 = 800;
+/// Retries and sessions that have to run out are waited for.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Below `limit`, another number each time.
+pub(crate) fn random(limit: u64) -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::hash::RandomState::new().build_hasher().finish() % limit
+}
+
+/// Everything at work for one site.
+pub(crate) struct Stage<'a> {
+    pub(crate) site: &'a Site,
+    kafka: &'a Kafka,
+    slurm: Option<&'a Slurm>,
+    listener: Service,
+    combiner: Service,
+    /// So many runs were announced, from the first one on.
+    announced: u32,
+    /// Each is struck once before anybody is struck again.
+    deck: Vec<Victim>,
+    /// Everybody who was struck.
+    pub(crate) blows: Vec<Victim>,
+    /// Whose process was killed: job and attempt.
+    pub(crate) killed_jobs: BTreeSet<(String, u32)>,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn set(site: &'a Site, kafka: &'a Kafka, slurm: Option<&'a Slurm>) -> Self {
+        Self {
+            site,
+            kafka,
+            slurm,
+            listener: listener(site, slurm),
+            combiner: site.service(&["combiner", "run"]),
+            announced: 0,
+            deck: Vec::new(),
+            blows: Vec::new(),
+            killed_jobs: BTreeSet::new(),
+        }
+    }
+
+    fn draw(&mut self) -> Victim {
+        if self.deck.is_empty() {
+            let there = VICTIMS.len() - usize::from(self.slurm.is_none());
+            self.deck = VICTIMS[..there].to_vec();
+        }
+        let index = random(self.deck.len() as u64);
+        self.deck
+            .swap_remove(usize::try_from(index).expect("a small number"))
+    }
+
+    /// The facility begins to announce more runs.
+    pub(crate) fn announce(&mut self, runs: u32) -> Service {
+        let first = self.announced + 1;
+        self.announced += runs;
+        self.site
+            .facility_announces(first..=self.announced, Duration::ZERO)
+    }
+
+    /// Kills somebody, who is then started again, as a supervisor would.
+    pub(crate) fn strike(&mut self) -> Victim {
+        let victim = self.draw();
+        self.blows.push(victim);
+        match victim {
+            Victim::Listener => {
+                self.listener.kill();
+                self.listener = listener(self.site, self.slurm);
+            }
+            Victim::Combiner => {
+                self.combiner.kill();
+                self.combiner = self.site.service(&["combiner", "run"]);
+            }
+            Victim::Broker => {
+                self.kafka.kill();
+                self.kafka.start_again();
+            }
+            Victim::Controller => {
+                let slurm = self.slurm.expect("a Slurm");
+                slurm.kill("slurmctld-solaris");
+                slurm.start_again();
+            }
+            Victim::Job => self.strike_a_job(),
+        }
+        victim
+    }
+
+    /// Waits until there is one, unless all have ended.
+    fn strike_a_job(&mut self) {
+        let dir = self.site.db();
+        self.eventually("a job is at work", || {
+            !jobs_in(&dir).is_empty() || Books::of(self).are_closed(self.announced)
+        });
+        std::thread::sleep(Duration::from_millis(random(LONGEST_JOB_MS)));
+        let Some((pid, job)) = jobs_in(&dir).pop_first() else {
+            return;
+        };
+        // It may end by itself in this moment.
+        if kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok() {
+            self.killed_jobs.insert(job);
+        }
+    }
+
+    /// Waits for something to become true; meanwhile does what operators do.
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, is_true: impl Fn() -> bool) {
+        let (begun, mut resumed) = (Instant::now(), Instant::now());
+        while !is_true() {
+            let is_late = begun.elapsed() > PATIENCE;
+            assert!(!is_late, "never happened: {what}\n{}", self.explain());
+            if resumed.elapsed() > Duration::from_secs(1) {
+                self.slurm.inspect(|slurm| slurm.resume("solaris"));
+                resumed = Instant::now();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Everything that may help to find out what went wrong.
+    pub(crate) fn explain(&self) -> String {
+        let books = Books::of(self);
+        let said = [&self.listener, &self.combiner].map(Service::said);
+        let in_slurm = self.slurm.map(in_slurm).unwrap_or_default();
+        let (blows, killed) = (&self.blows, &self.killed_jobs);
+        let said = said.join("\n---\n");
+        format!("{books:#?}\n{blows:?}, jobs {killed:?}\n{in_slurm}\n{said}")
+    }
+}
+
+/// Its line, its accounts, and what its daemons said.
+fn in_slurm(slurm: &Slurm) -> String {
+    let queue = ["--clusters=solaris", "--format=%i %T %r %j"];
+    let format = "--format=JobID,State,ExitCode,Submit,Start,End,JobName";
+    let accounts = ["--clusters=solaris", "-X", "-P", "--duplicates", format];
+    let said = |daemon: &str| {
+        let log = slurm.dir().join(format!("log/{daemon}-solaris.log"));
+        let log = std::fs::read_to_string(log).unwrap_or_default();
+        let is_resume = |line: &&str| line.contains("RESUME") || line.contains("_update_node");
+        let lines: Vec<&str> = log.lines().filter(|line| !is_resume(line)).collect();
+        lines.join("\n")
+    };
+    [
+        Finished::of(&mut slurm.command("squeue", &queue)).stdout,
+        Finished::of(&mut slurm.command("sacct", &accounts)).stdout,
+        said("slurmctld"),
+        said("slurmd"),
+    ]
+    .join("\n---\n")
+}
+
+fn listener(site: &Site, slurm: Option<&Slurm>) -> Service {
+    let mut command = site.command(&site.listener(), &["listen", "."]);
+    command.envs(slurm.into_iter().flat_map(Slurm::environment));
+    Service::start(&mut command, &site.path("listen.log"))
+}
+
+/// The processes at work in a database's folder, with the jobs and attempts that they do.
+pub(crate) fn jobs_in(dir: &Path) -> BTreeMap<i32, (String, u32)> {
+    let processes = std::fs::read_dir("/proc").expect("processes");
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let is_here =
+        |pid: &i32| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == dir);
+    pids.filter(is_here)
+        .filter_map(|pid| Some((pid, job_of(pid)?)))
+        .collect()
+}
+
+/// Its command line says which.
+fn job_of(pid: i32) -> Option<(String, u32)> {
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    let words: Vec<&str> = command.split('\0').collect();
+    let after = |option| {
+        let place = words.iter().position(|word| *word == option)?;
+        words.get(place + 1)
+    };
+    let is_job = words.contains(&"extract");
+    let job = after("--processing-id")?.to_string();
+    let attempt = after("--attempt")?.parse().ok()?;
+    is_job.then_some((job, attempt))
+}
