@@ -30,9 +30,6 @@ def second(run, x: 'var#first'):
 /// With a combiner, and no job.
 fn combining() -> (Site, Service) {
     let site = Site::with_broker();
-    // A killed member is soon missed.
-    let properties = "[updates.properties]\n\"session.timeout.ms\" = \"6000\"\n[data]\n";
-    site.configure("[data]\n", properties);
     site.init(CONTEXT);
     let combiner = site.service(&["combiner", "run"]);
     (site, combiner)

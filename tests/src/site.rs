@@ -82,6 +82,7 @@ impl Site {
              [notifications.events]\nmigration_complete = \"raw\"\nrun_corrections_complete = \"proc\"\n\
              [notifications.properties]\n\"session.timeout.ms\" = \"6000\"\n\
              [updates]\nbroker = {:?}\n\
+             [updates.properties]\n\"session.timeout.ms\" = \"6000\"\n\
              [data]\nroot = {:?}\n[context]\npython = {:?}\n[jobs]\nqueue = \"local\"\nlocal_limit = 2\ntime_limit = \"2m\"\n",
             self.broker_address,
             self.data_root(),
