@@ -1,9 +1,10 @@
 """Announces runs of proposal 1234 on a Kafka topic with kafka-python, as a facility does: one after the other, each on
 the partition after the last one's, waiting for the broker as long as it takes.
 
-    announce.py BROKER TOPIC FIRST LAST [--pause SECONDS]
+    announce.py BROKER TOPIC FIRST LAST [--pause SECONDS] [--corrected]
 
-Prints each run when the broker has it.
+Prints each run when the broker has it. With --corrected it also says that the run is corrected, on the partition after
+that; of every third run it says so first.
 """
 import argparse
 import json
@@ -21,12 +22,21 @@ def main():
     producer = connected(args.broker)
     partitions = sorted(producer.partitions_for(args.topic))
     for run in range(args.first, args.last + 1):
-        message = {"event": "migration_complete", "proposal": 1234, "run": run}
-        partition = partitions[run % len(partitions)]
-        producer.send(args.topic, message, partition=partition).get(timeout=PATIENCE)
+        for event, place in events(run, args.corrected):
+            message = {"event": event, "proposal": 1234, "run": run}
+            partition = partitions[place % len(partitions)]
+            producer.send(args.topic, message, partition=partition).get(timeout=PATIENCE)
         print(run, flush=True)
         time.sleep(args.pause)
     producer.close()
+
+
+def events(run, corrected):
+    """What is said of a run, in its order, with the partition."""
+    said = [("migration_complete", run)]
+    if corrected:
+        said.insert(0 if run % 3 == 0 else 1, ("run_corrections_complete", run + 1))
+    return said
 
 
 def connected(broker):
@@ -52,6 +62,7 @@ def arguments():
     parser.add_argument("first", type=int)
     parser.add_argument("last", type=int)
     parser.add_argument("--pause", type=float, default=0)
+    parser.add_argument("--corrected", action="store_true")
     return parser.parse_args()
 
 

@@ -133,17 +133,22 @@ impl Site {
         self.init_in("db", "1234", context);
     }
 
-    /// Itself, with a database that its listener watches. Runs have no data: the opener is the site's own, and gives
+    /// Itself, with a database that its listener watches, and runs that have no data.
+    pub fn watching(self, context: &str) -> Self {
+        self.init(context);
+        self.open_runs_without_data(&self.db());
+        self.watch_from(&self.listener());
+        self
+    }
+
+    /// Runs have no data: the opener is the site's own, in this database's folder, and gives
     /// `{"proposal": …, "run": …}`.
     ///
     /// # Panics
     /// A file cannot be written.
-    pub fn watching(self, context: &str) -> Self {
-        self.init(context);
+    pub fn open_runs_without_data(&self, database: &Path) {
         self.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-        std::fs::write(self.db().join("facility.py"), OPENER).expect("the opener");
-        self.watch_from(&self.listener());
-        self
+        std::fs::write(database.join("facility.py"), OPENER).expect("the opener");
     }
 
     /// The listener in this folder watches the site's database.
@@ -240,11 +245,30 @@ impl Site {
         runs: std::ops::RangeInclusive<u32>,
         pause: Duration,
     ) -> Service {
+        self.facility_tells_of(runs, pause, &[])
+    }
+
+    /// As [`facility_announces`](Self::facility_announces), and says of each run that it is corrected, on another
+    /// partition and of some before it says that they are there.
+    pub fn facility_announces_and_corrects(
+        &self,
+        runs: std::ops::RangeInclusive<u32>,
+        pause: Duration,
+    ) -> Service {
+        self.facility_tells_of(runs, pause, &["--corrected"])
+    }
+
+    fn facility_tells_of(
+        &self,
+        runs: std::ops::RangeInclusive<u32>,
+        pause: Duration,
+        more: &[&str],
+    ) -> Service {
         let mut announce = command(&python(), &[crate::script("announce.py")]);
         announce.args([&self.broker_address, RUNS]);
         announce.args([runs.start(), runs.end()].map(u32::to_string));
         announce.arg(format!("--pause={}", pause.as_secs_f64()));
-        Service::start(&mut announce, &self.path("announce.log"))
+        Service::start(announce.args(more), &self.path("announce.log"))
     }
 
     /// Sends the notification of one event of proposal 1234.
