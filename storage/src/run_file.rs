@@ -7,6 +7,7 @@
 mod appending;
 mod book;
 mod composing;
+mod examining;
 mod filling;
 mod lock;
 #[cfg(test)]
@@ -24,8 +25,10 @@ use crate::fragment::{self, Fragment};
 use crate::results_dir;
 use appending::Ready;
 use composing::compose;
+use examining::draft;
 use source::{Failure, Source};
 
+pub use examining::{examine, make_room_for};
 pub use lock::{Lock, lock};
 
 /// Groups whose members belong to the variables of the same names.
@@ -62,8 +65,7 @@ fn merge_into(place: &Path, database_dir: &Path, run: RunId, fragments: &[Fragme
             .switch()
             .map_err(|error| Error::results(place, error.to_string()));
     }
-    let draft =
-        results_dir::path(database_dir).join(format!(".{}.composing", results_dir::stem(run)));
+    let draft = draft(database_dir, run);
     if let Err(failure) = compose(&draft, &sources) {
         // What is left of it says nothing that the error does not say.
         let _ = fs::remove_file(&draft);

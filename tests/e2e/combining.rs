@@ -176,6 +176,27 @@ fn a_process_that_is_killed_while_it_merges_is_replaced() {
     eventually("the row", said, || energy(&site, 1) == Some(1.5));
 }
 
+#[test]
+fn a_fragment_that_crashes_its_readers_is_set_aside_and_the_runs_others_are_merged() {
+    let (site, combiner) = combining();
+    let busy = run_file::lock(&site.db(), run(1)).expect("the right to merge");
+    let sound = complete(&site, 1, "sound", 1.5);
+    let killer = sound.with_file_name("p1234_r1.killer.ready.h5");
+    let written = site.python("deep_fragment.py", &[killer.as_os_str()]);
+    written.succeeded();
+    drop(busy);
+    hand_in(&site, 1, "later", 2.5);
+    let said = || combiner.said();
+    eventually("the row", said, || energy(&site, 1) == Some(2.5));
+    assert!(!killer.exists(), "{}", combiner.said());
+    let aside = |name: &str| killer.with_file_name(format!("p1234_r1.killer.broken.{name}"));
+    assert!(aside("h5").is_file());
+    let reason = std::fs::read_to_string(aside("txt")).expect("the reason");
+    assert!(reason.contains("crashed while reading it"), "{reason}");
+    assert!(site.run_log(1).contains("runledger reprocess 1"));
+    assert!(run_file::path(&site.db(), run(1)).is_file());
+}
+
 /// The fragment that a job is writing.
 fn writing(site: &Site) -> Option<PathBuf> {
     let results = std::fs::read_dir(site.db().join("extracted_data")).ok()?;

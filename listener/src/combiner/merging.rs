@@ -49,6 +49,7 @@ pub fn combine_folder(
     let mut books = Books::open(database_dir, patience, publisher.is_enabled())?;
     let _one_combiner = FolderLock::take(database_dir, patience)?;
     publisher.drain(database_dir);
+    leftovers::hand_in(database_dir);
     let mut combined = Combined::default();
     for run in ready_runs(database_dir)? {
         if let Err(why) = merge(&mut books, run, &mut combined) {
@@ -59,9 +60,8 @@ pub fn combine_folder(
     Ok(combined)
 }
 
-/// The runs of which fragments are ready, those among them that were handed in just now for jobs that died unseen.
+/// The runs of which fragments are ready.
 pub(super) fn ready_runs(database_dir: &Path) -> Result<BTreeSet<RunId>> {
-    leftovers::hand_in(database_dir);
     let ready = fragment::ready_fragments(database_dir, None)?;
     Ok(ready.into_iter().map(|fragment| fragment.run).collect())
 }

@@ -14,6 +14,7 @@ mod request;
 mod schedule;
 mod service;
 mod stale;
+mod suspects;
 mod work;
 mod workers;
 

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runledger_context::run::RunId;
+use runledger_storage::fragment::Fragment;
+use runledger_storage::run_file;
 use serde::{Deserialize, Serialize};
 
+use super::leftovers;
 use super::merging::{merge_quietly, ready_runs};
 use super::request::Submission;
 use crate::Result;
@@ -20,10 +23,14 @@ const BUSY: Duration = Duration::from_secs(1);
 pub(super) enum Work {
     /// See which runs of a folder have fragments, and whether its outbox has messages.
     Look(PathBuf),
+    /// The same, without what dead jobs left: no file of results is opened.
+    Glance(PathBuf),
     /// Merge what is ready of a run that was found by looking.
     Merge(PathBuf, RunId),
     /// Merge what was announced, and the run's other fragments with it.
     Follow(Submission),
+    /// Read a fragment alone, and change nothing.
+    Examine(Submission),
 }
 
 /// What came of a piece of work.
@@ -44,6 +51,8 @@ pub(super) enum Answer {
     Refused(String),
     /// Not now; the fragments are still there.
     Failed(String),
+    /// Whoever was at it has crashed.
+    Crashed(String),
     /// Another combiner is at work there.
     Busy(String),
 }
@@ -52,17 +61,17 @@ impl Work {
     /// The database's folder.
     pub(super) fn folder(&self) -> &Path {
         match self {
-            Self::Look(folder) | Self::Merge(folder, _) => folder,
-            Self::Follow(submission) => &submission.database_dir,
+            Self::Look(folder) | Self::Glance(folder) | Self::Merge(folder, _) => folder,
+            Self::Follow(submission) | Self::Examine(submission) => &submission.database_dir,
         }
     }
 
     /// The run, of which only one piece of work is done at a time.
     pub(super) fn run(&self) -> Option<RunId> {
         match self {
-            Self::Look(_) => None,
+            Self::Look(_) | Self::Glance(_) => None,
             Self::Merge(_, run) => Some(*run),
-            Self::Follow(submission) => Some(submission.run),
+            Self::Follow(submission) | Self::Examine(submission) => Some(submission.run),
         }
     }
 }
@@ -81,9 +90,14 @@ pub(super) fn forestall(work: &Work) -> Option<Answer> {
 /// Does it; news only gets into the outbox, if it is to be told at all.
 pub(super) fn perform(work: &Work, tells: bool) -> Answer {
     let done = match work {
-        Work::Look(folder) => look(folder, tells),
+        Work::Look(folder) => {
+            leftovers::hand_in(folder);
+            look(folder, tells)
+        }
+        Work::Glance(folder) => look(folder, tells),
         Work::Merge(folder, run) => merge(folder, *run, tells),
         Work::Follow(submission) => follow(submission, tells),
+        Work::Examine(submission) => examine(submission),
     };
     done.unwrap_or_else(|why| Answer::Failed(why.to_string()))
 }
@@ -113,6 +127,15 @@ fn follow(submission: &Submission, tells: bool) -> Result<Answer> {
         true => Ok(Answer::Failed("it is there still".into())),
         false => Ok(answer),
     }
+}
+
+fn examine(submission: &Submission) -> Result<Answer> {
+    let folder = &submission.database_dir;
+    let _one_writer = run_file::lock(folder, submission.run)?;
+    if let Some(fragment) = Fragment::of(&submission.fragment) {
+        run_file::examine(folder, &fragment)?;
+    }
+    Ok(Answer::Done(Vec::new()))
 }
 
 /// Does what is asked for, one JSON value a line, until nobody asks any more; answers likewise.

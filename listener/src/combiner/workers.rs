@@ -13,9 +13,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::folder_lock::FolderLocks;
+use super::suspects::{Suspects, is_crash};
 use super::work::{Answer, Work, forestall, perform};
 use crate::Error;
 
@@ -42,13 +43,18 @@ struct Hands {
     /// thread does the work itself.
     program: Option<Vec<OsString>>,
     tells: bool,
+    suspects: Arc<Suspects>,
 }
 
 impl Workers {
     /// No worker yet: each is made when it is needed.
     pub(super) fn new(program: Option<Vec<OsString>>, tells: bool) -> Self {
         Self {
-            hands: Hands { program, tells },
+            hands: Hands {
+                program,
+                tells,
+                suspects: Arc::default(),
+            },
             locks: Arc::default(),
             idle: Vec::new(),
             known: BTreeMap::new(),
@@ -118,7 +124,7 @@ fn do_locked(
     process: &mut Option<Process>,
 ) -> Answer {
     let _one_combiner = match work {
-        Work::Look(_) => None,
+        Work::Look(_) | Work::Glance(_) => None,
         _ => match locks.take(work.folder()) {
             Ok(lock) => Some(lock),
             Err(why @ Error::Combining { .. }) => return Answer::Busy(why.to_string()),
@@ -128,8 +134,34 @@ fn do_locked(
     };
     match &hands.program {
         None => perform(work, hands.tells),
-        Some(program) => by_process(work, program, process),
+        Some(program) => {
+            let mut ask = |work: &Work| by_process(work, program, process);
+            let answer = ask(work);
+            after_a_crash(work, answer, &hands.suspects, ask)
+        }
     }
+}
+
+/// What does not crash again goes on: the others of a run's fragments, or the others of a folder's runs.
+fn after_a_crash(
+    work: &Work,
+    mut answer: Answer,
+    suspects: &Suspects,
+    mut ask: impl FnMut(&Work) -> Answer,
+) -> Answer {
+    let folder = work.folder();
+    while let (Answer::Crashed(why), Some(run)) = (&answer, work.run()) {
+        match suspects.look_into(folder, run, &mut ask) {
+            Ok(true) => answer = ask(work),
+            Ok(false) => return Answer::Failed(why.clone()),
+            Err(also) => return Answer::Failed(format!("{why}; {}", also.with_causes())),
+        }
+    }
+    if let (Answer::Crashed(why), Work::Look(_)) = (&answer, work) {
+        warn!(folder = %folder.display(), "what jobs left that died unseen is not looked at: {why}");
+        return ask(&Work::Glance(folder.into()));
+    }
+    answer
 }
 
 fn by_process(work: &Work, program: &[OsString], process: &mut Option<Process>) -> Answer {
@@ -137,16 +169,20 @@ fn by_process(work: &Work, program: &[OsString], process: &mut Option<Process>) 
         Some(process) => Ok(process),
         None => Process::start(program),
     };
-    let answered = asked.and_then(|mut asked| match asked.ask(work) {
-        Ok(answer) => {
-            *process = Some(asked);
-            Ok(answer)
+    let answered = asked
+        .map_err(Answer::Failed)
+        .and_then(|mut asked| match asked.ask(work) {
+            Ok(answer) => {
+                *process = Some(asked);
+                Ok(answer)
+            }
+            Err(why) => Err(asked.end(&why)),
+        });
+    answered.unwrap_or_else(|cut_short| {
+        if let Answer::Failed(why) | Answer::Crashed(why) = &cut_short {
+            error!(folder = %work.folder().display(), "merging was cut short: {why}");
         }
-        Err(why) => Err(asked.end(&why)),
-    });
-    answered.unwrap_or_else(|why| {
-        error!(folder = %work.folder().display(), "merging was cut short: {why}");
-        Answer::Failed(why)
+        cut_short
     })
 }
 
@@ -185,15 +221,21 @@ impl Process {
         serde_json::from_str(&line).map_err(|why| format!("{why} in {line:?}"))
     }
 
-    /// What became of it, in words.
-    fn end(mut self, why: &str) -> String {
+    /// What became of it, and so of the work.
+    fn end(mut self, why: &str) -> Answer {
         self.requests = None;
         match self.child.wait() {
             Ok(status) => match status.signal() {
-                Some(signal) => format!("the process at it was ended by signal {signal}"),
-                None => format!("the process at it ended with {status} ({why})"),
+                Some(signal) => {
+                    let words = format!("the process at it was ended by signal {signal}");
+                    match is_crash(signal) {
+                        true => Answer::Crashed(words),
+                        false => Answer::Failed(words),
+                    }
+                }
+                None => Answer::Failed(format!("the process at it ended with {status} ({why})")),
             },
-            Err(also) => format!("{why}; {also}"),
+            Err(also) => Answer::Failed(format!("{why}; {also}")),
         }
     }
 }
@@ -203,5 +245,26 @@ impl Drop for Process {
         self.requests = None;
         // It has nothing to do, or its combiner is about to end as well.
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_crashes_at_what_a_dead_job_left_sees_the_ready_fragments_all_the_same() {
+        let seen = Answer::Seen {
+            runs: vec![runledger_context::run::RunId::new(1, 2)],
+            news: true,
+        };
+        let work = Work::Look("/a".into());
+        let crash = Answer::Crashed("SIGSEGV".into());
+        let ask = |asked: &Work| match asked {
+            Work::Glance(_) => seen.clone(),
+            _ => crash.clone(),
+        };
+        let answer = after_a_crash(&work, crash.clone(), &Suspects::default(), ask);
+        assert_eq!(answer, seen);
     }
 }

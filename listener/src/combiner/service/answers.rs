@@ -36,7 +36,7 @@ impl Service {
                 warn!("a file submission is refused: {why}");
                 self.done_with(task.message);
             }
-            Answer::Failed(why) | Answer::Busy(why) => {
+            Answer::Failed(why) | Answer::Crashed(why) | Answer::Busy(why) => {
                 let folder = task.work.folder().to_path_buf();
                 self.schedule.rest(&folder, Instant::now() + FIRST_RETRY);
                 self.postpone(task, &why);
