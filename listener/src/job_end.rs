@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::Result;
 use crate::backoff;
 use crate::job::Job;
-use crate::ledger::{self, Entry, Ledger, Setback, State};
+use crate::ledger::{self, Ending, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
 use crate::queue::{Account, Ended, Fault, open_log};
 use crate::updates::{FILE_SUBMISSIONS, Update};
@@ -121,9 +121,12 @@ fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -
             Verdict::Known(Outcome::Elsewhere)
         }
         _ => match account.fault {
-            Fault::Job => Verdict::Over(State::Failed, why.clone()),
+            // One that ended well has said so, unless it was called off just then: it is wanted after all.
+            Fault::Job if account.ending != Ending::Exit(0) => {
+                Verdict::Over(State::Failed, why.clone())
+            }
             Fault::Person => Verdict::Over(State::Cancelled, why.clone()),
-            Fault::Queue | Fault::Vanished if entry.failures < retries.limit => Verdict::Again,
+            _ if entry.failures < retries.limit => Verdict::Again,
             fault => {
                 let state = match fault {
                     Fault::Vanished => State::Lost,

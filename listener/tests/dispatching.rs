@@ -283,10 +283,8 @@ fn jobs_can_be_cancelled_stopped_and_killed_and_the_clients_hear_of_it() {
     dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
     for (job, order) in jobs.iter().zip([Order::Cancel, Order::Stop, Order::Kill]) {
         let ids = [job.processing_id.clone()];
-        assert_eq!(
-            dispatcher.call_off(folder.path(), &ids, order).unwrap(),
-            ids
-        );
+        let called_off = dispatcher.call_off(folder.path(), &ids, order).unwrap();
+        assert_eq!(called_off.done, ids);
     }
     assert_eq!(recorder.deleted(), ["1_0", "1_1", "1_2"]);
     let states: Vec<_> = jobs
@@ -311,6 +309,68 @@ fn jobs_can_be_cancelled_stopped_and_killed_and_the_clients_hear_of_it() {
     );
     let log = std::fs::read_to_string(jobs[0].log()).unwrap();
     assert!(log.contains("cancelled by "), "{log}");
+}
+
+#[test]
+fn what_a_queue_does_not_give_up_goes_on_as_it_was_and_can_be_called_off_later() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    let dispatcher = by_hand(&recorder, Limits::default());
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    dispatcher.refresh(folder.path()).unwrap();
+    let (before, ids) = (entry(&job), [job.processing_id.clone()]);
+    recorder.denies.store(true, Ordering::Relaxed);
+    for order in [Order::Cancel, Order::Stop, Order::Kill] {
+        let refused = dispatcher.call_off(folder.path(), &ids, order).unwrap();
+        assert_eq!((refused.done.len(), refused.denied.len()), (0, 1));
+        assert_eq!(refused.denied[0].why, "it gives up nothing");
+        assert_eq!(entry(&job), before);
+    }
+    let ledger = Ledger::open(folder.path()).unwrap();
+    let attempt = ledger.last_attempt(&ids[0]).unwrap().unwrap();
+    assert_eq!((attempt.ended_at, attempt.reason), (None, None));
+    recorder.denies.store(false, Ordering::Relaxed);
+    let called_off = dispatcher.call_off(folder.path(), &ids, Order::Cancel);
+    assert_eq!(called_off.unwrap().done, ids);
+    assert_eq!(
+        (entry(&job).state, recorder.deleted()),
+        (State::Cancelled, vec!["1".into()])
+    );
+}
+
+#[test]
+fn what_was_called_off_while_the_queue_did_not_answer_is_taken_off_it_later() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    recorder.say("1", JobState::Running);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it runs", || entry(&job).state == State::Running);
+    let ids = [job.processing_id.clone()];
+    let mut ledger = Ledger::open(folder.path()).unwrap();
+    let cancelled = ledger.call_off(&ids, Some(State::Cancelled), "cancelled by me");
+    assert_eq!(cancelled.unwrap().len(), 1);
+    dispatch.look_at(folder.path());
+    eventually("it is off the queue", || !recorder.deleted().is_empty());
+}
+
+#[test]
+fn what_ended_well_without_a_word_was_called_off_just_then_and_is_done_again() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    recorder.say(
+        "1",
+        JobState::Ended(Account {
+            ending: Ending::Exit(0),
+            fault: Fault::Job,
+            peak_memory: None,
+            words: "its process ended with exit code 0".into(),
+        }),
+    );
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it is submitted again", || recorder.batches().len() == 2);
+    assert_eq!(entry(&job).failures, 1);
 }
 
 #[test]

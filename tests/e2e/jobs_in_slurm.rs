@@ -219,7 +219,7 @@ fn share(path: &Path, mode: u32) {
 }
 
 #[test]
-fn what_slurm_says_to_who_may_not_cancel_a_job_is_told() {
+fn a_job_that_slurm_does_not_let_somebody_cancel_goes_on_until_its_owner_cancels_it() {
     if !needs_root() || !needs("setpriv", "util-linux") {
         return;
     }
@@ -248,15 +248,19 @@ fn what_slurm_says_to_who_may_not_cancel_a_job_is_told() {
         Finished::of(command.envs(on.slurm.environment()))
     };
     let refused = as_nobody(&program, &["jobs", "cancel", &name, "--yes"]);
-    refused.failed(1, &["denied", "the queue still has them"]);
-    assert_eq!(on.queued(&name), "PENDING");
-    // Who may asks again.
-    let again = on
-        .run(&["jobs", "cancel", &name, "--yes"])
-        .succeeded()
-        .stdout;
-    assert!(again.contains("taken off the queue now"), "{again}");
-    assert_eq!(on.queued(&name), "");
+    refused.failed(
+        1,
+        &["not yours to cancel", "goes on", "denied", "its owner can"],
+    );
+    assert_eq!(
+        (on.queued(&name), on.states()),
+        ("PENDING".into(), vec!["pending".into()])
+    );
+    on.run(&["jobs", "cancel", &name, "--yes"]).succeeded();
+    assert_eq!(
+        (on.queued(&name), on.states()),
+        (String::new(), vec!["cancelled".into()])
+    );
 }
 
 #[test]

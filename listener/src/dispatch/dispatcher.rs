@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::room::Loads;
 use super::submission::Scope;
@@ -16,7 +16,7 @@ use crate::job_end::{self, Outcome};
 use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Load, Open, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
-use crate::queue::{Account, Ended, Fault, JobState};
+use crate::queue::{Account, Denied, Ended, Fault, JobState};
 use crate::updates::Update;
 
 /// How long another program may hold a database before its turn is put off.
@@ -166,7 +166,7 @@ impl Dispatcher {
             JobState::Waiting(_) | JobState::Running
                 if attempt.ended_at.is_some() && is_called_off(&entry) =>
             {
-                self.delete(std::slice::from_ref(attempt))
+                self.remove(&entry.job, attempt)
             }
             JobState::Waiting(_) if sighting.is_requeued() => {
                 self.note_requeued(ledger, &entry.job, attempt)
@@ -177,7 +177,7 @@ impl Dispatcher {
                 ledger.remark(id, &format!("the queue says: {word}"))
             }
             JobState::Stuck(why) => {
-                self.delete(std::slice::from_ref(attempt))?;
+                self.remove(&entry.job, attempt)?;
                 let account = account(
                     Fault::Queue,
                     format!("it would have waited for ever in its queue: {why}"),
@@ -248,8 +248,18 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes attempts out of their queues.
-    pub(super) fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+    /// Takes an attempt out of its queue that nobody wants any more. If that may not be, it does nothing when its turn
+    /// comes.
+    fn remove(&self, job: &Job, attempt: &Attempt) -> Result<()> {
+        for denied in self.delete(std::slice::from_ref(attempt))? {
+            warn!(run = %job.run, "the queue does not give the job up: {}", denied.why);
+        }
+        Ok(())
+    }
+
+    /// Takes attempts out of their queues, and returns those that they do not give up.
+    pub(super) fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>> {
+        let mut denied = Vec::new();
         for queue in self.queues.all() {
             let own: Vec<Attempt> = attempts
                 .iter()
@@ -257,10 +267,10 @@ impl Dispatcher {
                 .cloned()
                 .collect();
             if !own.is_empty() {
-                queue.delete(&own)?;
+                denied.extend(queue.delete(&own)?);
             }
         }
-        Ok(())
+        Ok(denied)
     }
 }
 

@@ -19,7 +19,7 @@ mod under_way;
 mod watch;
 
 pub use dispatcher::{Dispatcher, Report};
-pub use orders::Order;
+pub use orders::{CalledOff, Order};
 pub use queues::Queues;
 pub use room::Limits;
 pub use service::Dispatch;

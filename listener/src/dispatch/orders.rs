@@ -8,8 +8,8 @@ use super::submission::Scope;
 use super::{Report, Sighting};
 use crate::Result;
 use crate::job_end;
-use crate::ledger::{self, Attempt, Ledger, State};
-use crate::queue::{JobState, user_name};
+use crate::ledger::{self, Attempt, Ledger, State, Unfinished};
+use crate::queue::{Denied, JobState, user_name};
 use crate::updates::Update;
 
 /// What is to become of a job that is not at its end.
@@ -42,37 +42,52 @@ impl Order {
     }
 }
 
+/// What came of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CalledOff {
+    /// The jobs that had not ended before, and are called off.
+    pub done: Vec<String>,
+    /// What queues did not give up.
+    pub denied: Vec<Denied>,
+}
+
 impl Dispatcher {
-    /// Calls jobs off, and takes them out of their queues. Returns the identities of those that were not at their
-    /// end before.
+    /// Calls jobs off, and takes them out of their queues. What a queue does not give up goes on as it was.
     ///
     /// # Errors
     /// The ledger cannot be written; or a queue does not answer: the jobs are called off then, do not begin any more,
     /// and may be called off again to end those that run.
-    pub fn call_off(
-        &self,
-        database_dir: &Path,
-        ids: &[String],
-        order: Order,
-    ) -> Result<Vec<String>> {
+    pub fn call_off(&self, database_dir: &Path, ids: &[String], order: Order) -> Result<CalledOff> {
         let mut ledger = Ledger::open(database_dir)?;
         let why = order.words();
-        let called_off = ledger.call_off(ids, order.state(), &why)?;
-        let wanted: BTreeSet<&String> = ids.iter().collect();
-        let open = ledger.open_attempts()?.into_iter().map(|open| open.attempt);
-        let attempts: Vec<Attempt> = open
-            .filter(|attempt| wanted.contains(&attempt.processing_id) && attempt.is_in_queue())
-            .collect();
-        let deleted = self.delete(&attempts);
+        // First, so that none begins meanwhile.
+        let unfinished = ledger.call_off(ids, order.state(), &why)?;
+        let deleted = self.delete(&in_queues(&ledger, ids)?);
+        let denied = deleted.as_deref().unwrap_or_default();
+        let is_denied = |job: &Unfinished| {
+            let is_it = |denied: &Denied| denied.processing_id == job.processing_id;
+            denied.iter().any(is_it)
+        };
+        let (kept, done): (Vec<_>, Vec<_>) = unfinished.into_iter().partition(is_denied);
+        ledger.reinstate(&kept, &why)?;
+        let done: Vec<String> = done.into_iter().map(|job| job.processing_id).collect();
+        self.tell_of_end(&ledger, &done, &why)?;
+        Ok(CalledOff {
+            done,
+            denied: deleted?,
+        })
+    }
+
+    fn tell_of_end(&self, ledger: &Ledger, ids: &[String], why: &str) -> Result<()> {
         let mut ended = Vec::new();
-        for id in &called_off {
+        for id in ids {
             if let Some(entry) = ledger.job(id)? {
                 job_end::write_log(&entry.job, &format!("\nThe job was {why}.\n"));
                 ended.push(Update::finished(&entry.job));
             }
         }
-        self.tell(database_dir, &ended);
-        deleted.map(|()| called_off)
+        self.tell(ledger.database_dir(), &ended);
+        Ok(())
     }
 
     /// Jobs that have ended, are held or wait for their next try are planned once more, and submitted now. Returns
@@ -134,4 +149,13 @@ impl Dispatcher {
         }
         self.turn(database_dir, sightings, false)
     }
+}
+
+/// The attempts at these jobs that queues may still have.
+fn in_queues(ledger: &Ledger, ids: &[String]) -> Result<Vec<Attempt>> {
+    let wanted: BTreeSet<&String> = ids.iter().collect();
+    let open = ledger.open_attempts()?.into_iter().map(|open| open.attempt);
+    Ok(open
+        .filter(|attempt| wanted.contains(&attempt.processing_id) && attempt.is_in_queue())
+        .collect())
 }

@@ -88,7 +88,8 @@ impl Memory {
             let is_news = match sighting.state {
                 JobState::Ended(_) | JobState::Stuck(_) => true,
                 JobState::Gone => remembered.times >= ASKED && now - remembered.since >= gone_after,
-                _ => is_first,
+                // Until the queue gives up what is over for us.
+                _ => is_first || sighting.attempt.ended_at.is_some(),
             };
             self.0.insert(key, remembered);
             if is_news {

@@ -1,6 +1,6 @@
-//! How jobs end, and what people want of them: cancelled, held, tried again.
+//! How jobs end, and how they begin again.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{TransactionBehavior, params};
 
 use super::{Ledger, Progress, State, now};
 use crate::Result;
@@ -58,40 +58,6 @@ impl Ledger {
         Ok(changed > 0)
     }
 
-    /// A person does not want jobs to go on: they are at their end (`state`), or held until told to go on (`None`).
-    /// Returns those that had not ended before.
-    ///
-    /// # Errors
-    /// [`crate::Error::Ledger`].
-    pub fn call_off(
-        &mut self,
-        ids: &[String],
-        state: Option<State>,
-        why: &str,
-    ) -> Result<Vec<String>> {
-        let done = self.try_call_off(ids, state, why);
-        self.done(done)
-    }
-
-    fn try_call_off(
-        &mut self,
-        ids: &[String],
-        state: Option<State>,
-        why: &str,
-    ) -> rusqlite::Result<Vec<String>> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut called_off = Vec::new();
-        for id in ids {
-            if call_off(&transaction, id, state, why)? {
-                called_off.push(id.clone());
-            }
-        }
-        transaction.commit()?;
-        Ok(called_off)
-    }
-
     /// A job that has ended, or is held, or waits for its next try, is to be done (again) now. Returns false for one
     /// that a queue has.
     ///
@@ -106,32 +72,4 @@ impl Ledger {
         );
         self.done(changed).map(|changed| changed > 0)
     }
-}
-
-fn call_off(
-    connection: &Connection,
-    processing_id: &str,
-    state: Option<State>,
-    why: &str,
-) -> rusqlite::Result<bool> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE jobs SET state = ?2, held = ?3, message = ?4, ended_at = ?5, next_try = NULL
-             WHERE processing_id = ?1 AND state IN ('planned', 'submitted', 'pending', 'running')",
-        )?
-        .execute(params![
-            processing_id,
-            state.unwrap_or(State::Planned).as_str(),
-            state.is_none(),
-            why,
-            state.map(|_| now()),
-        ])?;
-    if changed > 0 {
-        connection
-            .prepare_cached(
-                "UPDATE attempts SET ended_at = ?2, reason = ?3 WHERE processing_id = ?1 AND ended_at IS NULL",
-            )?
-            .execute(params![processing_id, now(), why])?;
-    }
-    Ok(changed > 0)
 }

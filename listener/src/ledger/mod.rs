@@ -3,6 +3,7 @@
 //! Not in `runs.sqlite`: that one is shared with programs that lock it.
 
 mod attempts;
+mod calling_off;
 mod claims;
 mod ending;
 mod jobs;
@@ -13,6 +14,7 @@ mod placing;
 mod state;
 
 pub use attempts::{Attempt, Ending};
+pub use calling_off::Unfinished;
 pub use claims::Claim;
 pub use jobs::{Entry, Planned, Progress, Wanted};
 pub use line::{Load, Open};

@@ -19,7 +19,8 @@ use nix::unistd::Pid;
 use runledger_storage::sharing;
 
 use super::{
-    Account, Batch, Fault, JobState, NOT_INHERITED, Pace, Process, QueueManager, Refusal, Ticket,
+    Account, Batch, Denied, Fault, JobState, NOT_INHERITED, Pace, Process, QueueManager, Refusal,
+    Ticket,
 };
 use crate::job::{Job, Request};
 use crate::ledger::{Attempt, Ending};
@@ -165,8 +166,9 @@ impl QueueManager for LocalQueue {
         Ok(attempts.iter().map(&mut state).collect())
     }
 
-    fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+    fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>> {
         let children = self.children();
+        let mut denied = Vec::new();
         for attempt in attempts {
             let pid = match children.get(&key(attempt)) {
                 Some(started) => Some(started.child.id()),
@@ -176,9 +178,14 @@ impl QueueManager for LocalQueue {
                     .filter(|process| process.is_here() && process.is_alive())
                     .map(|process| process.pid),
             };
-            pid.map_or(Ok(()), end_group)?;
+            if let Some(Err(why)) = pid.map(end_group) {
+                denied.push(Denied {
+                    processing_id: attempt.processing_id.clone(),
+                    why: why.to_string(),
+                });
+            }
         }
-        Ok(())
+        Ok(denied)
     }
 }
 
@@ -222,11 +229,12 @@ fn has_other_parent(attempt: &Attempt) -> bool {
     })
 }
 
-fn end_group(pid: u32) -> Result<()> {
+/// One that is gone is no error.
+fn end_group(pid: u32) -> std::result::Result<(), Errno> {
     let group = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
     match killpg(group, Signal::SIGTERM) {
-        Ok(()) | Err(Errno::ESRCH) => Ok(()),
-        Err(e) => Err(Error::Queue(format!("process group {pid}: {e}"))),
+        Err(Errno::ESRCH) => Ok(()),
+        done => done,
     }
 }
 

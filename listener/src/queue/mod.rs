@@ -144,6 +144,15 @@ pub enum Refusal {
     Unclear(String),
 }
 
+/// An attempt that a queue does not give up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The job.
+    pub processing_id: String,
+    /// Why, in the queue's own words.
+    pub why: String,
+}
+
 /// How often a queue is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -196,11 +205,12 @@ pub trait QueueManager: Send + Sync {
     /// It does not answer: then nothing is known about any of them.
     fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>>;
 
-    /// Ends these, or takes them out of the line. One that is gone already is no error.
+    /// Ends these, or takes them out of the line. One that is gone already is no error. Returns those that whoever asks
+    /// may not end: they go on.
     ///
     /// # Errors
     /// It does not answer.
-    fn delete(&self, attempts: &[Attempt]) -> Result<()>;
+    fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>>;
 }
 
 /// Who works here, for the record: `user@host`.

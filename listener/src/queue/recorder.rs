@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Batch, JobState, Pace, QueueManager, Refusal, Ticket};
+use super::{Batch, Denied, JobState, Pace, QueueManager, Refusal, Ticket};
 use crate::Result;
 use crate::job::Request;
 use crate::ledger::Attempt;
@@ -17,6 +17,8 @@ pub struct Recorder {
     deleted: Mutex<Vec<String>>,
     /// Whether it refuses.
     pub refuses: AtomicBool,
+    /// Whether it gives up nothing that it has.
+    pub denies: AtomicBool,
     tickets: AtomicUsize,
     asked: AtomicUsize,
     array_size: usize,
@@ -36,6 +38,7 @@ impl Recorder {
             states: Mutex::default(),
             deleted: Mutex::default(),
             refuses: AtomicBool::new(false),
+            denies: AtomicBool::new(false),
             tickets: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
             array_size,
@@ -140,11 +143,18 @@ impl QueueManager for Recorder {
         Ok(ids.map(|id| self.state(id)).collect())
     }
 
-    fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+    fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>> {
+        if self.denies.load(Ordering::Relaxed) {
+            let deny = |attempt: &Attempt| Denied {
+                processing_id: attempt.processing_id.clone(),
+                why: "it gives up nothing".into(),
+            };
+            return Ok(attempts.iter().map(deny).collect());
+        }
         let ids = attempts
             .iter()
             .filter_map(|attempt| attempt.queue_id.clone());
         locked(&self.deleted).extend(ids);
-        Ok(())
+        Ok(Vec::new())
     }
 }

@@ -1,6 +1,6 @@
 //! `jobs cancel`, `stop`, `kill` and `retry`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use runledger_listener::dispatch::{Dispatcher, Order};
@@ -139,6 +139,8 @@ struct Done {
     ids: BTreeSet<String>,
     /// These had been called off before, and a queue still had them.
     again: BTreeSet<String>,
+    /// These go on: a queue did not give them up, for this reason.
+    denied: BTreeMap<String, String>,
 }
 
 fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> Result<Done> {
@@ -147,7 +149,7 @@ fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> 
         let ids = dispatcher.retry(dir, &ids)?.into_iter().collect();
         return Ok(Done {
             ids,
-            again: BTreeSet::new(),
+            ..Done::default()
         });
     };
     let open = Ledger::open(dir)?.open_attempts()?;
@@ -161,12 +163,17 @@ fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> 
             wish.verb()
         ))
     })?;
-    let called_off: BTreeSet<String> = called_off.into_iter().collect();
+    let done: BTreeSet<String> = called_off.done.into_iter().collect();
+    let denied = called_off.denied.into_iter();
+    let denied: BTreeMap<String, String> = denied
+        .map(|denied| (denied.processing_id, denied.why))
+        .collect();
     let open = open.into_iter().map(|open| open.attempt.processing_id);
-    let again = open.filter(|id| ids.contains(id) && !called_off.contains(id));
+    let again = open.filter(|id| ids.contains(id) && !done.contains(id));
     Ok(Done {
         again: again.collect(),
-        ids: called_off,
+        ids: done,
+        denied,
     })
 }
 
@@ -181,7 +188,12 @@ fn report(
     let (mut told, mut failed) = (Vec::new(), Vec::new());
     for job in meant {
         let name = format!("{} {}", short(job.id()), job.entry.job.run);
-        if done.ids.contains(job.id()) {
+        if let Some(why) = done.denied.get(job.id()) {
+            failed.push(format!(
+                "{name} is not yours to {}, and goes on: {why}; its owner can, and who runs the queue",
+                wish.verb()
+            ));
+        } else if done.ids.contains(job.id()) {
             told.push(match wish {
                 Wish::Retry => format!("{name}: {}", afterwards(&now, job.id())),
                 _ => format!("{name}: {}", wish.done()),

@@ -6,8 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::accounts::{self, Records};
+use super::command::{self, Answer};
 use super::line::{self, Row};
-use super::{SlurmQueue, command, words};
+use super::{SlurmQueue, words};
 use crate::ledger::{self, Attempt};
 use crate::queue::JobState;
 use crate::{Error, Result};
@@ -19,10 +20,16 @@ pub(super) const AT_ONCE: usize = 2000;
 const BOOKED: f64 = 60.0;
 
 impl SlurmQueue {
+    /// What a command came to, well or not.
+    pub(super) fn answer(&self, command: Command) -> Result<Answer> {
+        let answer = command::ask(command, self.settings.patience);
+        answer.map_err(|silence| Error::Queue(silence.to_string()))
+    }
+
+    /// What a command printed that did its work.
     pub(super) fn ask(&self, command: Command) -> Result<String> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let answer = command::ask(command, self.settings.patience);
-        let answer = answer.map_err(|silence| Error::Queue(silence.to_string()))?;
+        let answer = self.answer(command)?;
         match answer.is_success() {
             true => Ok(answer.output),
             false => Err(Error::Queue(format!("{program}: {}", answer.why()))),

@@ -6,6 +6,7 @@
 mod accounts;
 mod answer;
 mod asking;
+mod cancelling;
 mod command;
 mod line;
 mod netgroup;
@@ -21,11 +22,9 @@ pub use task::task_command;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use asking::{AT_ONCE, is_of, number};
-use line::Row;
-
 use super::{
-    Batch, JobState, NOT_INHERITED, Pace, QueueManager, Refusal, Ticket, open_log, user_name,
+    Batch, Denied, JobState, NOT_INHERITED, Pace, QueueManager, Refusal, Ticket, open_log,
+    user_name,
 };
 use crate::Result;
 use crate::job::Request;
@@ -188,29 +187,13 @@ impl QueueManager for SlurmQueue {
         }
     }
 
-    fn delete(&self, attempts: &[Attempt]) -> Result<()> {
+    fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>> {
+        let mut denied = Vec::new();
         for (cluster, places) in by_cluster(attempts) {
             let some: Vec<&Attempt> = places.iter().map(|place| &attempts[*place]).collect();
-            let numbers = some.iter().map(|attempt| number(attempt)).collect();
-            let rows = self.queue(cluster, &numbers)?;
-            let is_ours = |row: &&Row| {
-                let ours = |attempt: &&Attempt| {
-                    attempt.queue_id.as_deref() == Some(&row.id) && is_of(row, attempt)
-                };
-                some.iter().any(ours)
-            };
-            let ids: Vec<&str> = rows
-                .iter()
-                .filter(is_ours)
-                .map(|row| row.id.as_str())
-                .collect();
-            for ids in ids.chunks(AT_ONCE) {
-                let mut scancel = self.about(&self.settings.scancel, cluster);
-                scancel.args(ids);
-                self.ask(scancel)?;
-            }
+            denied.extend(self.cancel(cluster, &some)?);
         }
-        Ok(())
+        Ok(denied)
     }
 }
 

@@ -11,6 +11,7 @@ use super::waiting;
 /// The exit status of a job that Slurm could not begin: its folder or its log cannot be opened (the signal of
 /// `ExitCode`; ESLURMD_SETUP_ENVIRONMENT_ERROR and its neighbours, slurm/slurm_errno.h).
 const NOT_BEGUN: i32 = 53;
+const WELL: Ending = Ending::Exit(0);
 
 /// The state that `word` means, with the queue's `reason` for it and how the job ended, where Slurm says so.
 pub(super) fn state(
@@ -20,7 +21,7 @@ pub(super) fn state(
     peak_memory: Option<u64>,
 ) -> JobState {
     let (word, by) = word.split_once(" by ").unwrap_or((word, ""));
-    let ended = |fault, words: String| {
+    let ended_by = |ending, fault, words: String| {
         JobState::Ended(Account {
             ending,
             fault,
@@ -28,12 +29,13 @@ pub(super) fn state(
             words,
         })
     };
+    let ended = |fault, words| ended_by(ending, fault, words);
     match word.trim_end_matches('+') {
         "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD"
         | "SPECIAL_EXIT" | "RESV_DEL_HOLD" => waiting::state(reason),
         "RUNNING" | "COMPLETING" | "STAGE_OUT" | "SIGNALING" | "STOPPED" | "SUSPENDED"
         | "RESIZING" => JobState::Running,
-        "COMPLETED" => ended(Fault::Job, describe(Ending::Exit(0))),
+        "COMPLETED" => ended_by(WELL, Fault::Job, describe(WELL)),
         "FAILED" if ending == Ending::Signal(NOT_BEGUN) => ended(
             Fault::Queue,
             "Slurm could not begin it: its folder or its log cannot be opened".into(),
