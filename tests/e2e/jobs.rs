@@ -374,10 +374,7 @@ fn all_means_the_runs_of_every_proposal_also_those_that_failed() {
 
 #[test]
 fn a_stray_file_among_the_runs_is_no_run() {
-    let site = database();
-    site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-    let opener = "def open_run(proposal, run, data):\n    return {}\n";
-    std::fs::write(site.db().join("facility.py"), opener).expect("the opener");
+    let site = Site::quiet().opening(CONTEXT);
     let raw = site.data_root().join("SPB/202602/p001234/raw");
     std::fs::create_dir_all(raw.join("r0007")).expect("a raw folder");
     for stray in ["notes.txt", "r0009"] {

@@ -2,11 +2,9 @@
 
 use std::process::Command;
 
-use runledger_context::run::{RunData, RunId};
-use runledger_listener::job::{Job, Request};
 use runledger_listener::kafka::{Consumer, ConsumerSettings, Properties, Start};
-use runledger_listener::ledger::{Attempt, Entry, Ledger, State};
-use runledger_tests::{Finished, Service, Site, Slurm, eventually};
+use runledger_listener::ledger::State;
+use runledger_tests::{Finished, OnSlurm, Site, Slurm};
 use std::time::{Duration, Instant};
 
 const CONTEXT: &str = r#"
@@ -34,109 +32,13 @@ def heavy(run, x: "var#energy"):
     return x + 1
 "#;
 
-/// A site whose jobs go to Slurm.
-struct OnSlurm {
-    site: Site,
-    slurm: &'static Slurm,
-}
-
-impl OnSlurm {
-    fn new(site: Site) -> Option<Self> {
-        Some(Self::with(Slurm::shared()?, site))
-    }
-
-    fn with(slurm: &'static Slurm, site: Site) -> Self {
-        site.init(CONTEXT);
-        site.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
-        site.configure("queue = \"local\"", "queue = \"slurm\"");
-        let settings =
-            std::fs::read_to_string(site.path("runledger.toml")).expect("the configuration");
-        site.write(
-            "runledger.toml",
-            &format!("{settings}[slurm]\nevery = \"500ms\"\n"),
-        );
-        let opener = "def open_run(proposal, run, data):\n    return {}\n";
-        std::fs::write(site.db().join("facility.py"), opener).expect("the opener");
-        let on_slurm = Self { site, slurm };
-        let db = on_slurm.site.db();
-        let mut add = on_slurm
-            .site
-            .command(&on_slurm.site.listener(), &["listener", "add", "1234"]);
-        Finished::of(add.arg(db)).succeeded();
-        on_slurm
-    }
-
-    fn listener(&self) -> Service {
-        let mut command = self.site.command(&self.site.listener(), &["listen", "."]);
-        command.envs(self.slurm.environment());
-        Service::start(&mut command, &self.site.path("listen.log"))
-    }
-
-    fn ledger(&self) -> Ledger {
-        Ledger::open(&self.site.db()).expect("the ledger")
-    }
-
-    fn plan(&self, runs: std::ops::RangeInclusive<u32>) {
-        let mut ledger = self.ledger();
-        for run in runs {
-            let request = Request::default();
-            let job = Job::new(RunId::new(1234, run), RunData::Raw, self.site.db(), request);
-            ledger.plan(None, &job).expect("a new job");
-        }
-    }
-
-    fn jobs(&self) -> Vec<Entry> {
-        self.ledger().jobs().expect("the jobs")
-    }
-
-    /// The ordinary jobs, which are submitted from outside.
-    fn ordinary(&self) -> Vec<Entry> {
-        let all = self.jobs().into_iter();
-        all.filter(|entry| !entry.job.request.cluster).collect()
-    }
-
-    fn attempts(&self) -> Vec<Attempt> {
-        let ledger = self.ledger();
-        let of = |entry: &Entry| {
-            ledger
-                .attempts(&entry.job.processing_id)
-                .expect("the attempts")
-        };
-        self.ordinary().iter().flat_map(of).collect()
-    }
-
-    fn explain(&self, listener: &Service) -> String {
-        format!(
-            "{:#?}\n{:#?}\n{}\n{}",
-            self.jobs(),
-            self.attempts(),
-            listener.said(),
-            self.site.run_log(7)
-        )
-    }
-
-    fn until(&self, what: &str, listener: &Service, is_true: impl Fn() -> bool) {
-        eventually(what, || self.explain(listener), is_true);
-    }
-
-    fn until_all_are(&self, state: State, listener: &Service) {
-        self.until(state.as_str(), listener, || {
-            self.jobs().iter().all(|entry| entry.state == state)
-        });
-    }
-
-    fn touch(&self, name: &str) {
-        std::fs::write(self.site.db().join(name), "").expect("a file in the database's folder");
-    }
-
-    fn remove(&self, name: &str) {
-        std::fs::remove_file(self.site.db().join(name)).expect("a file in the database's folder");
-    }
+fn on_slurm(site: Site) -> Option<OnSlurm<'static>> {
+    Some(OnSlurm::new(Slurm::shared()?, site.watching(CONTEXT), ""))
 }
 
 #[test]
 fn a_lone_notification_becomes_a_job_on_shared_nodes_whose_clients_know_its_name() {
-    let Some(on) = OnSlurm::new(Site::with_broker()) else {
+    let Some(on) = on_slurm(Site::with_broker()) else {
         return;
     };
     let listener = on.listener();
@@ -218,7 +120,7 @@ fn told(site: &Site, processing_id: &str) -> Vec<(String, String, String)> {
 
 #[test]
 fn many_jobs_go_as_one_array_whose_tasks_write_their_runs_logs() {
-    let Some(on) = OnSlurm::new(Site::quiet()) else {
+    let Some(on) = on_slurm(Site::quiet()) else {
         return;
     };
     on.plan(1..=12);
@@ -253,7 +155,7 @@ fn many_jobs_go_as_one_array_whose_tasks_write_their_runs_logs() {
 
 #[test]
 fn a_job_that_dies_has_failed_and_is_not_tried_again() {
-    let Some(on) = OnSlurm::new(Site::quiet()) else {
+    let Some(on) = on_slurm(Site::quiet()) else {
         return;
     };
     on.touch("die");
@@ -277,7 +179,7 @@ fn a_job_that_dies_has_failed_and_is_not_tried_again() {
 
 #[test]
 fn a_job_that_somebody_cancels_in_slurm_is_cancelled() {
-    let Some(on) = OnSlurm::new(Site::quiet()) else {
+    let Some(on) = on_slurm(Site::quiet()) else {
         return;
     };
     on.touch("wait");
@@ -299,7 +201,7 @@ fn a_job_that_somebody_cancels_in_slurm_is_cancelled() {
 
 #[test]
 fn a_job_that_somebody_holds_waits_and_says_why_until_it_is_released() {
-    let Some(on) = OnSlurm::new(Site::quiet()) else {
+    let Some(on) = on_slurm(Site::quiet()) else {
         return;
     };
     on.site
@@ -333,12 +235,10 @@ fn a_job_that_somebody_holds_waits_and_says_why_until_it_is_released() {
 #[test]
 fn a_controller_that_is_killed_and_comes_back_costs_no_job_and_no_try() {
     // One after the other: two that start at once may want the same port.
-    let own = Slurm::shared().and_then(|_| Slurm::start());
-    // It ends with the test's process.
-    let Some(slurm) = own.map(|slurm| &*Box::leak(Box::new(slurm))) else {
+    let Some(slurm) = Slurm::shared().and_then(|_| Slurm::start()) else {
         return;
     };
-    let on = OnSlurm::with(slurm, Site::quiet());
+    let on = OnSlurm::new(&slurm, Site::quiet().watching(CONTEXT), "");
     on.touch("wait");
     on.plan(7..=7);
     let listener = on.listener();

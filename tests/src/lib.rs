@@ -2,6 +2,7 @@
 
 mod client;
 mod kafka;
+mod on_slurm;
 mod process;
 mod real_part;
 mod site;
@@ -10,6 +11,7 @@ mod supervised;
 
 pub use client::{needs_window, python, script};
 pub use kafka::Kafka;
+pub use on_slurm::OnSlurm;
 pub use process::{Finished, Service, runledger};
 pub use real_part::{needs, needs_root};
 pub use site::{Site, eventually};

@@ -133,14 +133,6 @@ impl Site {
         self.init_in("db", "1234", context);
     }
 
-    /// Itself, with a database that its listener watches, and runs that have no data.
-    pub fn watching(self, context: &str) -> Self {
-        self.init(context);
-        self.open_runs_without_data(&self.db());
-        self.watch_from(&self.listener());
-        self
-    }
-
     /// Runs have no data: the opener is the site's own, in this database's folder, and gives
     /// `{"proposal": …, "run": …}`.
     ///
@@ -149,6 +141,26 @@ impl Site {
     pub fn open_runs_without_data(&self, database: &Path) {
         self.configure("[context]\n", "[context]\nopener = \"facility:open_run\"\n");
         std::fs::write(database.join("facility.py"), OPENER).expect("the opener");
+    }
+
+    /// Itself, with a database whose runs [have no data](Self::open_runs_without_data).
+    ///
+    /// # Panics
+    /// A file cannot be written.
+    pub fn opening(self, context: &str) -> Self {
+        self.init(context);
+        self.open_runs_without_data(&self.db());
+        self
+    }
+
+    /// Itself, [`opening`](Self::opening) its runs, with a listener that watches their database.
+    ///
+    /// # Panics
+    /// A file cannot be written.
+    pub fn watching(self, context: &str) -> Self {
+        let site = self.opening(context);
+        site.watch_from(&site.listener());
+        site
     }
 
     /// The listener in this folder watches the site's database.
