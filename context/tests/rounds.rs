@@ -250,6 +250,25 @@ fn a_job_that_is_told_to_stop_says_so_in_what_is_left() {
 }
 
 #[test]
+fn a_job_that_is_told_to_stop_in_its_last_variable_was_cut_short() {
+    let folder = Folder::with("import time\n@Variable\ndef last(run):\n    time.sleep(600)\n");
+    let limits = seconds(120);
+    let stop = limits.stop.clone();
+    let mut worker = folder.start().unwrap();
+    let request = support::mock_request(vec!["last".into()]);
+    let cut_short = worker.evaluate_all(&request, &limits, &mut |event| {
+        if matches!(event, Event::Started(_)) {
+            stop.raise();
+        }
+    });
+    assert!(
+        cut_short
+            .unwrap()
+            .is_some_and(|cut_short| cut_short.stopped)
+    );
+}
+
+#[test]
 fn a_child_in_a_session_of_its_own_ends_with_the_worker() {
     let code = "import os, subprocess\n@Variable\ndef pid(run):\n    \
         child = subprocess.Popen('sleep 600 & echo $!', shell=True, start_new_session=True, stdout=subprocess.PIPE)\n    \

@@ -16,7 +16,7 @@ use crate::value::{Failure, Outcome};
 /// The class of failures that only repeat those of others; the runtime makes them anew.
 const DEPENDENCY_ERROR: &str = "DependencyError";
 
-/// Why an evaluation ended before all variables had their turn.
+/// Why an evaluation ended before all variables had their turn to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutShort {
     /// The reason, for people.
@@ -195,6 +195,8 @@ impl<'a> Rounds<'a> {
         // What ran side by side has its turns one by one in the next round.
         let was_parallel = self.rounds == 1 && self.request.workers > 1;
         let had_turns = was_parallel || broken.running.is_some() || broken.unfinished.len() < asked;
+        // Another job may do better with the last variable, too.
+        let is_cut_short = broken.running.is_some() && !broken.cause.allows_another();
         if let Some(name) = broken.running {
             self.lose(name, broken.cause.while_running());
         }
@@ -203,7 +205,7 @@ impl<'a> Rounds<'a> {
         if goes_on && left > 0 {
             tracing::info!("going on in a new Python; variables that are left: {left}");
         }
-        (!goes_on && !self.is_done()).then(|| self.give_up(&broken.cause))
+        (is_cut_short || !goes_on && !self.is_done()).then(|| self.give_up(&broken.cause))
     }
 
     fn give_up(&mut self, cause: &Cause) -> CutShort {
