@@ -78,16 +78,19 @@ launch() { # NAME COMMAND...
     until [ -e "$DIR/processes/$name" ]; do sleep 0.01; done
 }
 
+# The folder may be gone before somebody reads the log.
+fail_showing() { # LOG MESSAGE
+    tail -n 20 "$1" >&2
+    fail 1 "$2; the rest is in $1"
+}
+
 # Waits until a program that was started answers.
 await() { # NAME COMMAND...
     local name=$1 until=$((SECONDS + 60))
     shift
     until "$@" >/dev/null 2>&1; do
-        if ! running "$name"; then
-            tail -n 20 "$DIR/log/$name.log" >&2
-            fail 1 "$name did not start; the rest is in $DIR/log/$name.log"
-        fi
-        [ $SECONDS -lt $until ] || fail 1 "$name does not answer; see $DIR/log/$name.log"
+        running "$name" || fail_showing "$DIR/log/$name.log" "$name did not start"
+        [ $SECONDS -lt $until ] || fail_showing "$DIR/log/$name.log" "$name does not answer"
         sleep 0.05
     done
 }

@@ -101,9 +101,11 @@ format() {
     local port id
     port=$(free_port)
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)
+    # One that begins like an option would be taken for one.
+    id=${id/#-/A}
     write_properties "$port" "$(free_port)"
     java_now kafka.tools.StorageTool format --ignore-formatted -t "$id" -c "$DIR/server.properties" \
-        >"$DIR/log/format.log" 2>&1 || fail 1 "the broker's folder cannot be made; see $DIR/log/format.log"
+        >"$DIR/log/format.log" 2>&1 || fail_showing "$DIR/log/format.log" "the broker's folder cannot be made"
     echo "127.0.0.1:$port" >"$DIR/address"
 }
 
@@ -138,7 +140,7 @@ make_topics() { # TOPIC[:PARTITIONS]...
         partitions=${partitions#:}
         java_now org.apache.kafka.tools.TopicCommand --bootstrap-server "$(address)" --create --if-not-exists \
             --topic "${topic%%:*}" --partitions "${partitions:-1}" >>"$DIR/log/topics.log" 2>&1 ||
-            fail 1 "the topic ${topic%%:*} cannot be made; see $DIR/log/topics.log"
+            fail_showing "$DIR/log/topics.log" "the topic ${topic%%:*} cannot be made"
     done
 }
 

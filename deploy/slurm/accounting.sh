@@ -9,7 +9,7 @@ start_mariadb() {
         rm -rf "$DIR/mariadb"
         mariadb-install-db "${options[@]}" --auth-root-authentication-method=normal --skip-test-db \
             --user="$(id -un)" >"$DIR/log/mariadb-install.log" 2>&1 ||
-            fail 1 "no database could be made; see $DIR/log/mariadb-install.log"
+            fail_showing "$DIR/log/mariadb-install.log" "no database could be made"
         touch "$DIR/mariadb/complete"
     fi
     launch mariadb mariadbd "${options[@]}" --user="$(id -un)" --skip-networking \
