@@ -1,14 +1,12 @@
 """Notifications to submitted jobs: DAMNIT's EventProcessor with records made up in memory, and our listener with a
 broker. `sbatch` is a script that only answers. Each of our notifications is on disk before Kafka hears that we have it."""
-import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from cases import HERE
+from listeners import Sender, ask
 from process import Service
 
 EVENTS = 2000
@@ -58,7 +56,7 @@ def _of_ours(folder, environment, tools):
     broker = subprocess.Popen([tools.broker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         address = broker.stdout.readline().strip()
-        _send(address)
+        Sender(address).send(TOPIC, [(PROPOSAL, run) for run in range(1, EVENTS + 1)])
         config = folder / "runledger.toml"
         config.write_text(f'[notifications]\nbrokers = ["{address}"]\nstart_from = "earliest"\n')
         add = [tools.runledger, "--quiet", "listener", "add", str(PROPOSAL), database]
@@ -73,35 +71,12 @@ def _of_ours(folder, environment, tools):
         broker.wait()
 
 
-def _send(address):
-    from kafka import KafkaProducer
-
-    producer = KafkaProducer(bootstrap_servers=address)
-    for run in range(1, EVENTS + 1):
-        event = {"event": "migration_complete", "proposal": PROPOSAL, "run": run}
-        producer.send(TOPIC, json.dumps(event).encode())
-    producer.flush()
-    producer.close()
-
-
 def _until_submitted(folder, database):
     """Seconds from the first message's arrival until a queue was given the last job."""
     give_up = time.time() + AT_MOST
     while time.time() < give_up:
         time.sleep(0.005)
         waiting = "SELECT count(*) = ? AND sum(state = 'planned') = 0 FROM jobs"
-        if _ask(database / "ledger.sqlite", waiting, EVENTS):
-            return time.time() - _ask(folder / "listener.sqlite", "SELECT min(received_at) FROM inbox")
+        if ask(database / "ledger.sqlite", waiting, EVENTS):
+            return time.time() - ask(folder / "listener.sqlite", "SELECT min(received_at) FROM inbox")
     raise SystemExit(f"our listener is not done; its log: {folder / 'listener.log'}")
-
-
-def _ask(path: Path, question, *values):
-    if not path.exists():
-        return None
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return connection.execute(question, values).fetchone()[0]
-    except sqlite3.OperationalError:
-        return None     # it is being made
-    finally:
-        connection.close()

@@ -2,9 +2,15 @@
 import sys
 from pathlib import Path
 
-from damnit.backend.db import DamnitDB, initialize_proposal
 
-folder, proposal, context = sys.argv[1:]
-initialize_proposal(Path(folder), int(proposal), Path(context))
-with DamnitDB.from_dir(Path(folder)) as db:
-    db.metameta["context_python"] = sys.executable
+def make(folder, proposal, context):
+    from damnit.backend.db import DamnitDB, initialize_proposal
+
+    initialize_proposal(folder, proposal, context)
+    with DamnitDB.from_dir(folder) as db:
+        db.metameta["context_python"] = sys.executable
+        db.metameta["damnit_python"] = sys.executable
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -10,14 +10,18 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import backlog
 import events
+import lone
+import memory
+import measuring
 import merging
 import pictures
 import run_table
 import table
 from cases import CASES, OTHERS, Case, Runs, chosen
 from contestants import Damnit, Runledger
-from measuring import memory, one_job, users_part
+from measuring import one_job, users_part
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
 
@@ -59,6 +63,9 @@ def main():
         if not args.names or "events" in args.names:
             found = events.measure(root / "events", tools)
             tables.append(show(f"{events.EVENTS} notifications to submitted jobs", table.event_rows(*found)))
+        for name, case in {"memory": memory, "lone": lone, "backlog": backlog}.items():
+            if not args.names or name in args.names:
+                tables.append(show(case.TITLE, case.measure(root / name, tools)))
         if not args.names or "table" in args.names:
             found = run_table.measure(root / "table", tools)
             tables.append(show(run_table.TITLE, table.run_table_rows(found)))
@@ -104,7 +111,7 @@ def compare(found, contestants, times, runs):
         is_counted = 0 < round_number <= times
         for contestant in contestants if round_number % 2 else contestants[::-1]:
             if round_number == times + 1 and not found.case.warm:
-                found.peaks[contestant.name] = memory(contestant, run)
+                found.peaks[contestant.name] = measuring.memory(contestant, run)
             elif is_counted:
                 found.figures[contestant.name].append(one_job(contestant, run))
             elif found.case.at_most > 1:

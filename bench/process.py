@@ -18,10 +18,19 @@ class Service:
         self._idle = 0.0       # seconds of CPU each second
 
     def learn_idle_use(self, seconds=1.0):
-        """Looks how much it uses without work: asking the broker, again and again."""
+        """Looks how much CPU it uses without work, in seconds a second: asking the broker, again and again."""
         began = self._cpu()
         time.sleep(seconds)
         self._idle = (self._cpu() - began) / seconds
+        return self._idle
+
+    def memory(self):
+        """Resident now, in MB."""
+        return _status(self._process.pid, "VmRSS:")
+
+    def peak(self):
+        """The most that was ever resident, in MB."""
+        return _status(self._process.pid, "VmHWM:")
 
     def meter(self):
         """Starts counting; the returned function tells the CPU used since then, without what it always uses."""
@@ -79,16 +88,17 @@ class Peaks:
         self.others = 0.0
 
     def look(self):
-        self.own = max(self.own, _peak(self._pid))
-        self.others = max([self.others, *(_peak(pid) for pid in _below(self._pid))])
+        self.own = max(self.own, _status(self._pid, "VmHWM:"))
+        self.others = max([self.others, *(_status(pid, "VmHWM:") for pid in _below(self._pid))])
 
 
-def _peak(pid):
+def _status(pid, what):
+    """MB."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return max((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM:")), default=0.0)
+    return max((int(line.split()[1]) / 1000 for line in lines if line.startswith(what)), default=0.0)
 
 
 def _below(pid):
