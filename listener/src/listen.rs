@@ -15,12 +15,12 @@ use runledger_context::run::Proposal;
 use runledger_storage::CellValue;
 use tracing::{debug, error, info, warn};
 
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, DispatchSettings};
 use crate::kafka::Consumer;
 use crate::keeper::Keeper;
 use crate::listener_db::ListenerDb;
 use crate::message::Message;
-use crate::monitor::Numbers;
+use crate::monitor::{Monitor, Numbers};
 use crate::proposals::Proposals;
 use crate::publisher::PublisherSettings;
 use crate::resting::Resting;
@@ -51,6 +51,10 @@ pub struct ListenSettings {
     pub data: DataSettings,
     /// Where the news goes once the settings are renewed; until then the dispatch has its own.
     pub publisher: PublisherSettings,
+    /// How jobs are submitted once the settings are renewed; until then the dispatch has its own.
+    pub dispatch: DispatchSettings,
+    /// `host:port` at which a monitor may ask for the numbers; empty: nowhere.
+    pub monitor: String,
 }
 
 /// A listener at work.
@@ -65,6 +69,8 @@ pub struct Listener {
     /// Folders that failed just now.
     resting: Resting,
     numbers: Numbers,
+    /// Who gives the numbers away.
+    monitor: Option<Monitor>,
     /// When the numbers were last brought up to date.
     measured: Option<Instant>,
     next_pruning: Instant,
@@ -74,7 +80,7 @@ impl Listener {
     /// A listener in its folder, with the jobs that an earlier one left unfinished.
     ///
     /// # Errors
-    /// Its database cannot be used; or it asks for a sandbox, which is not there.
+    /// Its database cannot be used; or it asks for a sandbox, which is not there; or its monitor's address cannot be had.
     pub fn open(settings: ListenSettings, dispatch: Dispatch) -> Result<Self> {
         let db = ListenerDb::open_with_patience(&settings.dir, PAUSE)?;
         refuse_sandbox(&db)?;
@@ -82,9 +88,11 @@ impl Listener {
         for site in db.sites()? {
             dispatch.look_at(&site.database_dir);
         }
+        let numbers = Numbers::with(dispatch.numbers());
         Ok(Self {
             proposals: Proposals::new(settings.data.clone()),
-            numbers: Numbers::with(dispatch.numbers()),
+            monitor: measuring::monitor(&settings.monitor, &numbers)?,
+            numbers,
             settings,
             db,
             dispatch,

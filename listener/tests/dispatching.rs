@@ -22,7 +22,7 @@ fn settings(limits: Limits) -> DispatchSettings {
             longest: Duration::from_millis(10),
         },
         limits,
-        concurrent: None,
+        ..DispatchSettings::default()
     }
 }
 

@@ -49,7 +49,7 @@ impl Site {
             DispatchSettings {
                 retries,
                 limits,
-                concurrent: None,
+                ..DispatchSettings::default()
             },
             publisher(None),
         );

@@ -130,6 +130,91 @@ fn on_sighup_the_listener_goes_on_with_new_topics_and_refuses_what_is_wrong_by_n
     );
 }
 
+/// Runs until it is let go.
+const WAITING: &str = r#"
+import os, time
+from damnit_ctx import Variable
+
+@Variable()
+def one(run):
+    open(f"at-{run['run']}", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.05)
+    return 1
+"#;
+
+#[test]
+fn on_sighup_the_listener_takes_other_limits_for_jobs_and_says_what_waits_for_a_restart() {
+    let site = Site::with_broker().watching(WAITING);
+    site.configure("local_limit = 2", "local_limit = 1");
+    let listener = site.service(&["listen", "."]);
+    (1..=3).for_each(|run| site.announce("migration_complete", run));
+    let at_work = || {
+        let begun = (1..=3).filter(|run| site.db().join(format!("at-{run}")).exists());
+        begun.count()
+    };
+    let said = || listener.said();
+    let is_known = || rows(&site) == Some(3.0) && at_work() > 0;
+    eventually("one has begun, and all are planned", said, is_known);
+    // Both let one job run only; neither is enough alone.
+    site.configure("local_limit = 1", "local_limit = 2\nmax_running = 1");
+    listener.signal(Signal::SIGHUP);
+    let times = |times| said().matches("the new settings are in force").count() == times;
+    eventually("the settings are in force", said, || times(1));
+    assert_eq!(at_work(), 1, "{}", said());
+    site.configure("max_running = 1", "max_running = 2\nretries = 1");
+    listener.signal(Signal::SIGHUP);
+    eventually("a second one has begun", said, || at_work() == 2);
+    assert!(!said().contains("restart"), "{}", said());
+
+    site.configure("queue = \"local\"", "queue = \"slurm\"");
+    site.configure("[data]", "[slurm]\nevery = \"5s\"\n[data]");
+    site.configure("local_limit = 2", "local_limit = 3");
+    site.configure("max_running = 2", "max_running = 3");
+    listener.signal(Signal::SIGHUP);
+    eventually("a third one has begun, here", said, || at_work() == 3);
+    for name in ["`jobs.queue` has changed", "`[slurm]` has changed"] {
+        assert!(said().contains(name), "{}", said());
+    }
+    std::fs::write(site.db().join("go"), "").expect("a file");
+    let values = "SELECT count(*) FROM run_variables";
+    let _combiner = site.service(&["combiner", "run"]);
+    eventually("all have finished", said, || {
+        site.number(values) == Some(3.0)
+    });
+}
+
+#[test]
+fn on_sighup_the_numbers_for_a_monitor_move_and_stay_where_they_were_if_they_cannot() {
+    let site = watching(Site::with_broker());
+    let listener = site.service(&["listen", "."]);
+    let said = || listener.said();
+    let is_ready = || said().contains("the listener is ready");
+    eventually("it is ready", said, is_ready);
+
+    site.configure(
+        "[updates]\n",
+        "[monitor]\naddress = \"127.0.0.1:0\"\n[updates]\n",
+    );
+    listener.signal(Signal::SIGHUP);
+    assert!(numbers(&monitor_address(&listener)).contains("runledger_inbox 0"));
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("its address").to_string();
+    site.configure("127.0.0.1:0", &taken);
+    listener.signal(Signal::SIGHUP);
+    let stays = format!("stay where they were: the monitor's address {taken}");
+    eventually("the address is named", said, || said().contains(&stays));
+    let first = monitor_address(&listener);
+    assert!(numbers(&first).contains("runledger_inbox 0"));
+    site.configure(&taken, "127.0.0.2:0");
+    listener.signal(Signal::SIGHUP);
+    eventually("they have moved", said, || {
+        monitor_address(&listener).starts_with("127.0.0.2:")
+    });
+    assert!(numbers(&monitor_address(&listener)).contains("runledger_inbox 0"));
+    assert!(TcpStream::connect(&first).is_err());
+}
+
 #[test]
 fn a_service_manager_hears_that_the_listener_is_ready_goes_on_reloads_and_stops() {
     let site = watching(Site::with_broker());
@@ -208,7 +293,7 @@ fn the_log_is_json_for_programs_with_proposal_and_run_of_each_event_as_fields() 
     }
 }
 
-/// Where the listener says that its numbers are.
+/// Where the listener said last that its numbers are.
 fn monitor_address(listener: &Service) -> String {
     let before = "numbers for a monitor are at http://";
     eventually(
@@ -217,7 +302,7 @@ fn monitor_address(listener: &Service) -> String {
         || listener.said().contains(before),
     );
     let said = listener.said();
-    let at = said.split(before).nth(1).expect("what follows");
+    let at = said.rsplit(before).next().expect("what follows");
     at.split('/').next().expect("an address").to_owned()
 }
 

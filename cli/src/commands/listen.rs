@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
 use runledger_listener::listen::{ListenSettings, Listener};
-use runledger_listener::monitor;
+use tracing::warn;
 
 use super::service::Attendant;
 use super::{Site, stop};
@@ -41,10 +41,6 @@ pub(super) fn log(dir: &Path) -> Result<PathBuf> {
 pub(super) fn run(dir: &Path, by_hand: bool, site: &Site) -> Result {
     let _only = only_one(dir)?;
     let listener = Listener::open(settings(dir, site), site.dispatch()?)?;
-    let address = &site.config.monitor.address;
-    if !address.is_empty() {
-        monitor::serve(address, listener.numbers().clone())?;
-    }
     match by_hand {
         true => {
             let stop = stop::flag()?;
@@ -60,15 +56,35 @@ fn settings(dir: &Path, site: &Site) -> ListenSettings {
         notifications: site.config.notifications.clone(),
         data: site.config.data.clone(),
         publisher: site.publisher_settings(),
+        dispatch: site.config.jobs.dispatch(),
+        monitor: site.config.monitor.address.clone(),
     }
 }
 
 /// On SIGHUP the listener goes on with the configuration as it is then.
 fn kept(dir: &Path, site: &Site) -> Result<Attendant<ListenSettings>> {
-    let (dir, site) = (dir.to_path_buf(), site.clone());
-    let keeper = Attendant::new(move || Ok(settings(&dir, &site.again(&dir)?)))?;
+    let (dir, begun_with) = (dir.to_path_buf(), site.clone());
+    let keeper = Attendant::new(move || {
+        let site = begun_with.again(&dir)?;
+        for name in waiting_for_a_restart(&begun_with, &site) {
+            warn!("{name} has changed: that holds after a restart of the listener");
+        }
+        Ok(settings(&dir, &site))
+    })?;
     keeper.end_within(FAREWELL)?;
     Ok(keeper)
+}
+
+/// What is different now and cannot be taken by a listener at work: where its jobs are.
+fn waiting_for_a_restart(begun_with: &Site, now: &Site) -> Vec<&'static str> {
+    let (old, new) = (&begun_with.config, &now.config);
+    let changed = [
+        ("`jobs.queue`", old.jobs.queue != new.jobs.queue),
+        ("`[slurm]`", old.slurm != new.slurm),
+        ("the configuration's place", begun_with.file != now.file),
+    ];
+    let changed = changed.into_iter().filter(|(_, is_new)| *is_new);
+    changed.map(|(name, _)| name).collect()
 }
 
 /// Two listeners in one folder would both start jobs.

@@ -154,6 +154,7 @@ impl JobSettings {
                 queued_total: self.max_queued_total,
             },
             concurrent: None,
+            local: Some(self.local_limit),
         }
     }
 

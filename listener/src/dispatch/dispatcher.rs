@@ -59,7 +59,7 @@ impl Standing {
 /// but for each database from one at a time.
 pub struct Dispatcher {
     pub(super) queues: Queues,
-    pub(super) settings: DispatchSettings,
+    pub(super) settings: Mutex<DispatchSettings>,
     /// None: closed.
     pub(super) publisher: Mutex<Option<Publisher>>,
     pub(super) loads: Mutex<Loads>,
@@ -71,9 +71,10 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// A dispatcher of jobs to these queues.
     pub fn new(queues: Queues, settings: DispatchSettings, publisher: Publisher) -> Self {
+        queues.limit_local(settings.local);
         Self {
             queues,
-            settings,
+            settings: Mutex::new(settings),
             publisher: Mutex::new(Some(publisher)),
             loads: Mutex::default(),
             numbers: Jobs::default(),
@@ -220,9 +221,9 @@ impl Dispatcher {
             attempt,
             account,
         };
-        let retries = &self.settings.retries;
+        let retries = self.settings().retries;
         let settled =
-            self.publishing(|publisher| job_end::settle(ledger, &ended, retries, publisher));
+            self.publishing(|publisher| job_end::settle(ledger, &ended, &retries, publisher));
         if let Some(outcome) = settled.transpose()?
             && outcome != Outcome::Elsewhere
         {

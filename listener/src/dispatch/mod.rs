@@ -4,6 +4,7 @@
 //! [`Dispatch`] does so for many, in threads of its own, so that nobody waits for a queue.
 
 mod agenda;
+mod changing;
 mod dispatcher;
 mod gather;
 mod orders;
@@ -28,7 +29,7 @@ pub use watch::Sighting;
 use crate::job_end::Retries;
 
 /// How jobs are submitted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DispatchSettings {
     /// What fails through no fault of the job is tried again.
     pub retries: Retries,
@@ -36,4 +37,6 @@ pub struct DispatchSettings {
     pub limits: Limits,
     /// How many tasks of an array run at once, whatever the databases say; None: what they say.
     pub concurrent: Option<usize>,
+    /// How many jobs run at once on this machine; None: as many as its queue was made for.
+    pub local: Option<usize>,
 }

@@ -42,6 +42,13 @@ impl Queues {
         self.falls_back.store(allowed, Ordering::Relaxed);
     }
 
+    /// How many jobs run at once on this machine, if that is to change.
+    pub(super) fn limit_local(&self, jobs: Option<usize>) {
+        if let Some(jobs) = jobs {
+            self.all().for_each(|queue| queue.set_limit(jobs));
+        }
+    }
+
     /// Whether there is anything that takes jobs.
     pub fn can_submit(&self) -> bool {
         self.main.can_submit() || self.stand_in().is_some()

@@ -30,7 +30,7 @@ impl Dispatcher {
             }
             Refusal::NotNow(why) => {
                 debug!(%run, "the job cannot be started, trying again: {why}");
-                let next_try = ledger::now() + self.settings.retries.first.as_secs_f64();
+                let next_try = ledger::now() + self.settings().retries.first.as_secs_f64();
                 hand.set_back(batch, &why, false, Some(next_try))?;
             }
             Refusal::Refused(why) => {
@@ -82,7 +82,7 @@ impl Dispatcher {
         failures: &Failures,
     ) -> Result<()> {
         let words = format!("the submission was refused: {why}");
-        let retries = &self.settings.retries;
+        let retries = self.settings().retries;
         let failures = |job: &Job| failures.get(&job.processing_id).copied().unwrap_or(0);
         let (again, over): (Vec<_>, Vec<_>) = batch
             .jobs

@@ -78,6 +78,11 @@ impl Dispatch {
         self.office.dispatcher.queues.fall_back(allowed);
     }
 
+    /// As [`Dispatcher::change`].
+    pub fn change(&self, settings: DispatchSettings) {
+        self.office.dispatcher.change(settings);
+    }
+
     /// How many jobs are not at their end, without those that people hold.
     pub fn left(&self) -> usize {
         self.office.agenda().0.left(Instant::now())

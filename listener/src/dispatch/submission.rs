@@ -98,7 +98,7 @@ impl Dispatcher {
             Scope::Only(ids) => due_of(ledger, ids)?,
         };
         let mut hand = Hand {
-            concurrent: match self.settings.concurrent {
+            concurrent: match self.settings().concurrent {
                 Some(set) => set,
                 None => resources::concurrent(&db, queue.concurrent())?,
             },
@@ -113,8 +113,9 @@ impl Dispatcher {
     }
 
     pub(super) fn grant(&self, database_dir: &Path, wanted: usize, slots: Option<usize>) -> Room {
+        let limits = self.settings().limits;
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        loads.grant(database_dir, wanted, &self.settings.limits, slots)
+        loads.grant(database_dir, wanted, &limits, slots)
     }
 
     /// Returns for how many jobs a queue was asked.

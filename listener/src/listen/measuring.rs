@@ -5,14 +5,23 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use super::{Listener, PAUSE};
+use crate::Result;
 use crate::kafka::Consumer;
 use crate::listener_db::{KEPT, PRUNED_AT_ONCE};
-use crate::monitor::Numbers;
+use crate::monitor::{Monitor, Numbers};
 
 /// How often the inbox forgets what was handled long ago.
 pub(super) const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// How often the numbers are brought up to date.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
+/// Who gives the numbers away at `address`, unless that is empty.
+pub(super) fn monitor(address: &str, numbers: &Numbers) -> Result<Option<Monitor>> {
+    let is_wanted = !address.is_empty();
+    is_wanted
+        .then(|| Monitor::open(address, numbers.clone()))
+        .transpose()
+}
 
 impl Listener {
     /// For a monitor.

@@ -4,4 +4,4 @@ mod numbers;
 mod serving;
 
 pub use numbers::{Jobs, Lag, Numbers};
-pub use serving::serve;
+pub use serving::Monitor;

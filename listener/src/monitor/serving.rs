@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info};
@@ -19,25 +21,59 @@ const LONGEST: usize = 8192;
 /// The kind of text that Prometheus is given.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers at `address`, `host:port`, until the process ends; for port 0 at any free one. Returns where.
-///
-/// # Errors
-/// [`Error::Monitor`]: the address cannot be had.
-pub fn serve(address: &str, numbers: Numbers) -> Result<SocketAddr> {
-    let bound = TcpListener::bind(address).and_then(|at| Ok((at.local_addr()?, at)));
-    let (at, listener) = bound.map_err(|error| Error::Monitor {
-        address: address.into(),
-        reason: error.to_string(),
-    })?;
-    info!("numbers for a monitor are at http://{at}/metrics");
-    std::thread::spawn(move || welcome(&listener, &Arc::new(numbers)));
-    Ok(at)
+/// Gives the numbers to whoever asks, until it is dropped.
+#[derive(Debug)]
+pub struct Monitor {
+    at: SocketAddr,
+    is_over: Arc<AtomicBool>,
+    welcoming: Option<JoinHandle<()>>,
+}
+
+impl Monitor {
+    /// Answers at `address`, `host:port`; for port 0 at any free one.
+    ///
+    /// # Errors
+    /// [`Error::Monitor`]: the address cannot be had.
+    pub fn open(address: &str, numbers: Numbers) -> Result<Self> {
+        let bound = TcpListener::bind(address).and_then(|at| Ok((at.local_addr()?, at)));
+        let (at, listener) = bound.map_err(|error| Error::Monitor {
+            address: address.into(),
+            reason: error.to_string(),
+        })?;
+        info!("numbers for a monitor are at http://{at}/metrics");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let flag = is_over.clone();
+        let welcoming = std::thread::spawn(move || welcome(&listener, &Arc::new(numbers), &flag));
+        Ok(Self {
+            at,
+            is_over,
+            welcoming: Some(welcoming),
+        })
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.at
+    }
+}
+
+/// The address is free then.
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // Wakes who waits for the next one. Where that fails, the next one who asks does so.
+        let is_awake = TcpStream::connect_timeout(&self.at, PATIENCE).is_ok();
+        if let Some(welcoming) = self.welcoming.take().filter(|_| is_awake) {
+            let _ = welcoming.join();
+        }
+    }
 }
 
 /// Each asker has a thread of its own, which holds a share of `numbers` for as long as it lives.
-fn welcome(listener: &TcpListener, numbers: &Arc<Numbers>) {
+fn welcome(listener: &TcpListener, numbers: &Arc<Numbers>, is_over: &AtomicBool) {
     for stream in listener.incoming() {
         match stream {
+            _ if is_over.load(Ordering::Relaxed) => return,
             Ok(stream) if Arc::strong_count(numbers) <= ASKERS => {
                 let numbers = numbers.clone();
                 std::thread::spawn(move || {
@@ -114,7 +150,8 @@ mod tests {
     #[test]
     fn numbers_are_given_also_while_others_hang_on() {
         let numbers = Numbers::default();
-        let at = serve("127.0.0.1:0", numbers.clone()).unwrap();
+        let monitor = Monitor::open("127.0.0.1:0", numbers.clone()).unwrap();
+        let at = monitor.address();
         let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(at).unwrap()).collect();
         let mut half = TcpStream::connect(at).unwrap();
         half.write_all(b"GET /metrics HTTP/1.1\r\nHo").unwrap();
@@ -130,7 +167,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_not_answered() {
-        let at = serve("127.0.0.1:0", Numbers::default()).unwrap();
+        let monitor = Monitor::open("127.0.0.1:0", Numbers::default()).unwrap();
+        let at = monitor.address();
         let mut stream = TcpStream::connect(at).unwrap();
         stream.write_all(b"\0\0 nonsense\r\n\r\n").unwrap();
         let mut answer = Vec::new();
@@ -140,11 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_had_is_named() {
-        let taken = serve("127.0.0.1:0", Numbers::default())
-            .unwrap()
-            .to_string();
-        let refused = serve(&taken, Numbers::default()).unwrap_err();
+    fn an_address_that_cannot_be_had_is_named_and_can_be_had_again_later() {
+        let first = Monitor::open("127.0.0.1:0", Numbers::default()).unwrap();
+        let taken = first.address().to_string();
+        let refused = Monitor::open(&taken, Numbers::default()).unwrap_err();
         assert!(refused.to_string().contains(&taken), "{refused}");
+        drop(first);
+        assert!(TcpStream::connect(&taken).is_err());
+        Monitor::open(&taken, Numbers::default()).unwrap();
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub struct LocalSettings {
     pub program: PathBuf,
     /// The configuration that the jobs read.
     pub config: Option<PathBuf>,
-    /// At most this many at once.
+    /// At most this many at once, unless that is changed.
     pub limit: usize,
 }
 
@@ -64,6 +65,7 @@ impl LocalSettings {
 /// Jobs on this machine.
 pub struct LocalQueue {
     settings: LocalSettings,
+    limit: AtomicUsize,
     /// Those that we started, until their ends are written down.
     children: Mutex<HashMap<(String, u32), Started>>,
 }
@@ -78,6 +80,7 @@ impl LocalQueue {
     /// An empty queue.
     pub fn new(settings: LocalSettings) -> Self {
         Self {
+            limit: settings.limit.into(),
             settings,
             children: Mutex::default(),
         }
@@ -115,7 +118,11 @@ impl QueueManager for LocalQueue {
     }
 
     fn limit(&self) -> Option<usize> {
-        Some(self.settings.limit)
+        Some(self.limit.load(Ordering::Relaxed))
+    }
+
+    fn set_limit(&self, jobs: usize) {
+        self.limit.store(jobs, Ordering::Relaxed);
     }
 
     fn array_size(&self) -> usize {

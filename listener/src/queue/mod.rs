@@ -173,6 +173,9 @@ pub trait QueueManager: Send + Sync {
     /// At most so many jobs at once; None: it has a waiting line of its own.
     fn limit(&self) -> Option<usize>;
 
+    /// From now on at most so many at once, where that is for us to say.
+    fn set_limit(&self, _jobs: usize) {}
+
     /// How many jobs can be given to it at once, as one array.
     fn array_size(&self) -> usize;
 

@@ -94,6 +94,8 @@ impl Facility {
                 ..DataSettings::default()
             },
             publisher: quiet(),
+            dispatch: DispatchSettings::default(),
+            monitor: String::new(),
         }
     }
 
