@@ -2,32 +2,42 @@
 //!
 //! Everything new is written behind the file's end, below a root group of its own that has links to what stays of
 //! the old one. Nobody sees any of it until the superblock names the new end and the new root.
+//!
+//! The library writes what is new, in groups of its own. Copies of their headers get the links to what stays.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hdf5_metno::globals::H5P_FILE_ACCESS;
+use hdf5_metno::globals::{H5P_FILE_ACCESS, H5P_GROUP_CREATE};
 use hdf5_metno::{File, Group};
 use hdf5_metno_sys::h5f::{H5F_ACC_RDWR, H5Fopen};
 use hdf5_metno_sys::h5g::H5Gcreate_anon;
 use hdf5_metno_sys::h5o::H5Oincr_refcount;
-use hdf5_metno_sys::h5p::{H5P_DEFAULT, H5Pcreate};
+use hdf5_metno_sys::h5p::{H5P_DEFAULT, H5Pcreate, H5Pset_link_phase_change};
 
 use super::copying::{Composer, copy_link};
 use super::disk::Disk;
 use super::driver::{self, Shared};
+use super::group_header::with_links;
 use super::handle::{Handle, c_string, call};
+use super::links::Link;
 use super::netcdf::reference;
 use super::overlay::Overlay;
 use super::{Outcome, words};
+
+/// As many links as a group can have in its header.
+const MANY: u32 = u16::MAX as u32;
 
 /// New content of a file, while it is made.
 pub(crate) struct Addition {
     overlay: Shared,
     /// The root as it is now.
     old: Group,
-    /// The root that will take its place.
+    /// What is new in the root that will take its place.
     pub(crate) composer: Composer,
+    /// What stays, by group: the root has no name.
+    kept: BTreeMap<String, Vec<Link>>,
 }
 
 /// New content of a file that is written; the file's superblock says nothing of it.
@@ -48,34 +58,84 @@ impl Addition {
         let overlay = Arc::new(Mutex::new(overlay));
         let file = open(path, &overlay)?;
         let old = file.as_group().map_err(words)?;
-        let root = new_root(&file)?;
+        let root = new_group(&file)?;
         Ok(Self {
             overlay,
             old,
             composer: Composer::of(file, root, next_dimension),
+            kept: BTreeMap::new(),
         })
     }
 
+    /// Makes a group below the new root.
+    pub(crate) fn make_group(&mut self, name: &str) -> Outcome {
+        let group = new_group(&self.old)?;
+        self.composer.add_group(name, group);
+        Ok(())
+    }
+
     /// Lets the new root have the same link as the old one at `path`: to an object in the file, or to another place.
-    pub(crate) fn keep(&self, path: &str) -> Outcome {
-        copy_link(&self.old, self.composer.root(), path, path)
+    pub(crate) fn keep(&mut self, path: &str, link: &Link) -> Outcome {
+        if link.object.is_none() {
+            let (group, name) = self.composer.group_of(path)?;
+            return copy_link(&self.old, group, path, name);
+        }
+        let group = path.rsplit_once('/').map_or("", |(group, _)| group);
+        self.kept
+            .entry(group.to_owned())
+            .or_default()
+            .push(link.clone());
+        Ok(())
     }
 
     /// Writes all of it.
     pub(crate) fn close(self) -> Outcome<Written> {
         let root = reference(self.composer.root(), ".")?;
+        let groups = self.composer.groups().iter();
+        let groups = groups.map(|(name, group)| Ok((name.clone(), reference(group, ".")?)));
+        let groups = groups.collect::<Outcome<Vec<_>>>()?;
         drop(self.old);
         self.composer.close()?;
         let overlay = Arc::into_inner(self.overlay).ok_or("a part of the file is still open")?;
         let overlay = overlay.into_inner().unwrap_or_else(PoisonError::into_inner);
         match overlay.trouble {
             Some(why) => Err(why),
-            None => Ok(Written {
-                disk: overlay.disk,
-                root,
-                end: overlay.end,
-            }),
+            None => join(overlay, root, groups, self.kept),
         }
+    }
+}
+
+/// Writes the groups with what is new in them and what stays, then the root.
+fn join(
+    overlay: Overlay,
+    root: u64,
+    groups: Vec<(String, u64)>,
+    mut kept: BTreeMap<String, Vec<Link>>,
+) -> Outcome<Written> {
+    let mut written = Written {
+        disk: overlay.disk,
+        root,
+        end: overlay.end,
+    };
+    let mut of_root = kept.remove("").unwrap_or_default();
+    for (name, at) in groups {
+        let links = kept.remove(&name).unwrap_or_default();
+        let object = written.write_group(at, &links)?;
+        of_root.push(Link::to(name, object));
+    }
+    written.root = written.write_group(root, &of_root)?;
+    Ok(written)
+}
+
+impl Written {
+    /// Writes the group at `at` once more, with more links, and says where.
+    fn write_group(&mut self, at: u64, more: &[Link]) -> Outcome<u64> {
+        let header = with_links(&self.disk, at, more)?;
+        let place = self.end;
+        let written = self.disk.write(place, &header);
+        written.map_err(|error| error.to_string())?;
+        self.end += header.len() as u64;
+        Ok(place)
     }
 }
 
@@ -88,12 +148,11 @@ fn open(path: &Path, overlay: &Shared) -> Outcome<File> {
     unsafe { hdf5_metno::from_id(id) }.map_err(words)
 }
 
-/// A group that no link leads to, but that stays: a superblock will.
-fn new_root(file: &File) -> Outcome<Group> {
-    let id = call!(
-        "a group",
-        H5Gcreate_anon(file.id(), H5P_DEFAULT, H5P_DEFAULT)
-    )?;
+/// A group with all of its links in its header, that no link leads to, but that stays.
+fn new_group(file: &Group) -> Outcome<Group> {
+    let how = Handle::of(call!("properties", H5Pcreate(*H5P_GROUP_CREATE)))?;
+    call!("properties", H5Pset_link_phase_change(how.id(), MANY, MANY))?;
+    let id = call!("a group", H5Gcreate_anon(file.id(), how.id(), H5P_DEFAULT))?;
     // SAFETY: the identifier is new, and a group's.
     let root: Group = unsafe { hdf5_metno::from_id(id) }.map_err(words)?;
     call!("a group", H5Oincr_refcount(root.id()))?;

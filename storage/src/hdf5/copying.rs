@@ -3,6 +3,7 @@
 //! The library's own copy breaks dimension scales, whose references mean places in the old file
 //! (<https://github.com/HDFGroup/hdf5/issues/6200>): groups that have some are copied piece by piece and joined again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hdf5_metno::plist::ObjectCopy;
@@ -29,6 +30,8 @@ const NUMBERS: [&str; 2] = ["_Netcdf4Dimid", "_Netcdf4Coordinates"];
 pub(crate) struct Composer {
     file: File,
     root: Group,
+    /// The groups that objects are taken to beside the root, by name.
+    groups: BTreeMap<String, Group>,
     next_dimension: i32,
 }
 
@@ -45,12 +48,41 @@ impl Composer {
         Self {
             file,
             root,
+            groups: BTreeMap::new(),
             next_dimension,
         }
     }
 
-    /// The group.
-    pub(crate) fn root(&self) -> &Group {
+    /// Makes a group below the root.
+    pub(crate) fn make_group(&mut self, name: &str) -> Outcome {
+        let group = self.root.create_group(name).map_err(words)?;
+        self.add_group(name, group);
+        Ok(())
+    }
+
+    /// Lets a group be the one of this name.
+    pub(super) fn add_group(&mut self, name: &str, group: Group) {
+        self.groups.insert(name.to_owned(), group);
+    }
+
+    /// The groups below the root, by name.
+    pub(super) fn groups(&self) -> &BTreeMap<String, Group> {
+        &self.groups
+    }
+
+    /// The group that has what is at `path`, and its name there.
+    pub(super) fn group_of<'a>(&self, path: &'a str) -> Outcome<(&Group, &'a str)> {
+        let Some((above, name)) = path.rsplit_once('/') else {
+            return Ok((&self.root, path));
+        };
+        let group = self.groups.get(above);
+        group
+            .map(|group| (group, name))
+            .ok_or_else(|| format!("there is no group {above}"))
+    }
+
+    /// The root group.
+    pub(super) fn root(&self) -> &Group {
         &self.root
     }
 
@@ -66,7 +98,7 @@ impl Composer {
 
     /// Hands everything to the operating system, and closes the file.
     pub(crate) fn close(self) -> Outcome {
-        drop(self.root);
+        drop((self.root, self.groups));
         self.file
             .flush()
             .and_then(|()| self.file.close())
@@ -80,12 +112,8 @@ impl Composer {
 
     /// Takes the object at `path`, with all that is in it, to the same path.
     pub(crate) fn take(&mut self, from: &File, path: &str) -> Outcome {
-        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let parent = match above {
-            "" => self.root.clone(),
-            above => self.root.group(above).map_err(words)?,
-        };
-        self.take_object(from, &parent, path, name)
+        let (group, name) = self.group_of(path)?;
+        self.take_object(from, &group.clone(), path, name)
     }
 
     fn take_object(&mut self, from: &Group, to: &Group, path: &str, name: &str) -> Outcome {

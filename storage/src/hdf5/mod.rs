@@ -22,7 +22,9 @@ mod dataset;
 mod disk;
 mod driver;
 mod enclosed;
+mod group_header;
 mod handle;
+mod links;
 mod netcdf;
 mod npy;
 mod overlay;
@@ -40,6 +42,7 @@ pub(crate) use disk::Disk;
 #[cfg(test)]
 pub(crate) use disk::Effect;
 pub(crate) use enclosed::own_dataset;
+pub(crate) use links::{Link, links};
 pub(crate) use netcdf::write_netcdf;
 pub(crate) use reading::{Attribute, Content, attributes, content};
 pub(crate) use superblock::Superblock;

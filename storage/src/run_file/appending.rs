@@ -69,7 +69,8 @@ fn new_book(old: &Source) -> Outcome<Book> {
     let mut sizes = Sizes::new();
     for (name, places) in &old.variables {
         for place in places {
-            *sizes.entry(name.clone()).or_default() += take_stock(&mut stock, &old.file, place)?;
+            *sizes.entry(name.clone()).or_default() +=
+                take_stock(&mut stock, &old.file, &place.path)?;
         }
     }
     Ok(Book {

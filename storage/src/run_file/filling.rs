@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::SPECIAL;
-use super::source::{Failure, Source};
-use crate::hdf5::{Addition, Composer, Outcome, words};
+use super::source::{Failure, Place, Source};
+use crate::hdf5::{Addition, Composer, Outcome};
 
 /// What is filled.
 pub(super) enum Target {
@@ -23,10 +23,10 @@ impl Target {
     }
 
     /// Takes what a source has at `place`; `is_first`: what the first source has stays where it is if it can.
-    fn take(&mut self, source: &Source, is_first: bool, place: &str) -> Result<(), Failure> {
+    fn take(&mut self, source: &Source, is_first: bool, place: &Place) -> Result<(), Failure> {
         let taken = match self {
-            Self::Same(addition) if is_first => addition.keep(place),
-            target => target.composer().take(&source.file, place),
+            Self::Same(addition) if is_first => addition.keep(&place.path, &place.link),
+            target => target.composer().take(&source.file, &place.path),
         };
         taken.map_err(|reason| (source.path.clone(), reason))
     }
@@ -43,7 +43,7 @@ pub(super) fn fill(target: &mut Target, sources: &[Source]) -> Result<Sizes, Fai
     let at_first = |reason| (first.path.clone(), reason);
     let composer = target.composer();
     composer.take_attributes(&first.file).map_err(at_first)?;
-    make_groups(composer).map_err(at_first)?;
+    make_groups(target).map_err(at_first)?;
     let mut sizes = Sizes::new();
     for (name, index) in newest(sources) {
         let before = target.composer().size();
@@ -55,11 +55,11 @@ pub(super) fn fill(target: &mut Target, sources: &[Source]) -> Result<Sizes, Fai
     Ok(sizes)
 }
 
-fn make_groups(composer: &Composer) -> Outcome {
-    for group in SPECIAL {
-        composer.root().create_group(group).map_err(words)?;
-    }
-    Ok(())
+fn make_groups(target: &mut Target) -> Outcome {
+    SPECIAL.iter().try_for_each(|name| match target {
+        Target::New(composer) => composer.make_group(name),
+        Target::Same(addition) => addition.make_group(name),
+    })
 }
 
 /// Variable → the last source that has it.

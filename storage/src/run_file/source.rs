@@ -6,14 +6,20 @@ use std::path::{Path, PathBuf};
 use hdf5_metno::File;
 
 use super::SPECIAL;
-use crate::hdf5::{self, words};
+use crate::hdf5::{self, Link, links, words};
 
 /// A file that results are taken from.
 pub(super) struct Source {
     pub(super) file: File,
     pub(super) path: PathBuf,
     /// Variable → where it has something. Whatever else there is counts as a variable of its own.
-    pub(super) variables: BTreeMap<String, Vec<String>>,
+    pub(super) variables: BTreeMap<String, Vec<Place>>,
+}
+
+/// Where a variable has something.
+pub(super) struct Place {
+    pub(super) path: String,
+    pub(super) link: Link,
 }
 
 /// What went wrong, and with which file.
@@ -37,25 +43,35 @@ impl Source {
     }
 
     fn read(file: File, path: &Path) -> hdf5::Outcome<Self> {
-        let mut variables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for name in file.member_names().map_err(words)? {
-            if SPECIAL.contains(&name.as_str()) {
-                for member in file
-                    .group(&name)
-                    .and_then(|group| group.member_names())
-                    .map_err(words)?
-                {
-                    let place = format!("{name}/{member}");
-                    variables.entry(member).or_default().push(place);
-                }
+        let mut places = Vec::new();
+        for link in links(&file)? {
+            if SPECIAL.contains(&link.name.as_str()) {
+                let group = file.group(&link.name).map_err(words)?;
+                let members = links(&group)?.into_iter();
+                places.extend(members.map(|member| Place::of(Some(&link.name), member)));
             } else {
-                variables.entry(name.clone()).or_default().push(name);
+                places.push(Place::of(None, link));
             }
+        }
+        let mut variables: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for place in places {
+            let name = place.link.name.clone();
+            variables.entry(name).or_default().push(place);
         }
         Ok(Self {
             file,
             path: path.into(),
             variables,
         })
+    }
+}
+
+impl Place {
+    fn of(group: Option<&str>, link: Link) -> Self {
+        let path = match group {
+            Some(group) => format!("{group}/{}", link.name),
+            None => link.name.clone(),
+        };
+        Self { path, link }
     }
 }
