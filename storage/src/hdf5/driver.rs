@@ -8,7 +8,6 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use hdf5_metno_sys::h5f::H5F_mem_t;
 use hdf5_metno_sys::h5fd::{
     H5FD_FEAT_AGGREGATE_METADATA, H5FD_FEAT_AGGREGATE_SMALLDATA, H5FD_FEAT_DATA_SIEVE,
     H5FD_FEAT_DEFAULT_VFD_COMPATIBLE, H5FDregister,
@@ -18,7 +17,7 @@ use hdf5_metno_sys::h5p::{H5Pget_driver_info, H5Pset_driver};
 
 use super::Outcome;
 use super::handle::call;
-use super::overlay::{Kind, Overlay};
+use super::overlay::Overlay;
 
 /// An overlay, for the library and for us.
 pub(super) type Shared = Arc<Mutex<Overlay>>;
@@ -182,7 +181,7 @@ unsafe extern "C" fn close(file: *mut Opened) -> c_int {
 }
 
 unsafe extern "C" fn query(_file: *const Opened, flags: *mut c_ulong) -> c_int {
-    // No gathering of writes: each says of what kind it is.
+    // No gathering of writes: one of them could have old bytes in it.
     let all = H5FD_FEAT_AGGREGATE_METADATA
         | H5FD_FEAT_AGGREGATE_SMALLDATA
         | H5FD_FEAT_DATA_SIEVE
@@ -232,21 +231,16 @@ unsafe extern "C" fn read(
 
 unsafe extern "C" fn write(
     file: *mut Opened,
-    kind: c_int,
+    _kind: c_int,
     _how: hid_t,
     at: u64,
     length: usize,
     from: *const c_void,
 ) -> c_int {
-    let kind = match kind {
-        kind if kind == H5F_mem_t::H5FD_MEM_SUPER as c_int => Kind::Header,
-        kind if kind == H5F_mem_t::H5FD_MEM_OHDR as c_int => Kind::Header,
-        _ => Kind::Other,
-    };
     // SAFETY: the library passes on what `open` gave, and `length` bytes.
     let (mut overlay, bytes) =
         unsafe { (of(file), std::slice::from_raw_parts(from.cast(), length)) };
-    match overlay.write(kind, at, bytes) {
+    match overlay.write(at, bytes) {
         Ok(()) => 0,
         Err(why) => failed(overlay, &why),
     }

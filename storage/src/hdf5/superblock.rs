@@ -9,7 +9,7 @@ use super::disk::Disk;
 
 /// The library's mark, then the version.
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n\0";
-const LENGTH: usize = 96;
+pub(super) const LENGTH: usize = 96;
 const SIZES: usize = 13;
 const BASE: usize = 24;
 const FREE_SPACE: usize = 32;
