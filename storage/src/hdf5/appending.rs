@@ -158,3 +158,112 @@ fn new_group(file: &Group) -> Outcome<Group> {
     call!("a group", H5Oincr_refcount(root.id()))?;
     Ok(root)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::links;
+    use super::super::superblock::Superblock;
+    use super::*;
+
+    /// More than a group has in its header elsewhere, and than one part of a header that the library makes has.
+    const COUNT: usize = 300;
+
+    /// A file with a group, objects, links to other places, and attributes of which many are apart from the root's header.
+    fn file_of_many(path: &Path) {
+        let file = super::super::create(path).unwrap();
+        let group = file.create_group(".reduced").unwrap();
+        for number in 0..COUNT {
+            let name = format!("größe {number} {}", "x".repeat(number));
+            file.create_group(&name).unwrap();
+            group.create_group(&name).unwrap();
+            let about = file
+                .new_attr::<u64>()
+                .create(format!("about {number}").as_str());
+            about.unwrap().write_scalar(&(number as u64)).unwrap();
+        }
+        file.link_soft("/.reduced", "elsewhere").unwrap();
+        file.link_external("other.h5", "/x", "abroad").unwrap();
+    }
+
+    /// Keeps all that is there, and adds `new` new groups beside it.
+    fn add(path: &Path, new: usize) {
+        let disk = Disk::open(path).unwrap();
+        let mut superblock = Superblock::of(&disk).unwrap().unwrap();
+        let mut addition = Addition::begin(path, disk, superblock.end(), 0).unwrap();
+        let old = super::super::open_apart(path).unwrap();
+        addition.composer.take_attributes(&old).unwrap();
+        addition.make_group(".reduced").unwrap();
+        for link in links(&old.group(".reduced").unwrap()).unwrap() {
+            addition
+                .keep(&format!(".reduced/{}", link.name), &link)
+                .unwrap();
+        }
+        for link in links(&old).unwrap() {
+            if link.name != ".reduced" {
+                addition.keep(&link.name, &link).unwrap();
+            }
+        }
+        for number in 0..new {
+            let name = format!("new {number}");
+            addition.composer.root().create_group(&name).unwrap();
+        }
+        let mut written = addition.close().unwrap();
+        superblock.set_end(&mut written.disk, written.end).unwrap();
+        superblock
+            .set_root(&mut written.disk, written.root)
+            .unwrap();
+    }
+
+    fn names(group: &Group) -> Vec<String> {
+        let links = links(group).unwrap().into_iter();
+        let mut names: Vec<_> = links.map(|link| link.name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn all_links_and_attributes_are_there_however_many_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.h5");
+        file_of_many(&path);
+        let (before, inner) = {
+            let file = File::open(&path).unwrap();
+            (names(&file), names(&file.group(".reduced").unwrap()))
+        };
+        let new = 40;
+        add(&path, new);
+        let file = File::open(&path).unwrap();
+        let (added, kept): (Vec<_>, _) = names(&file)
+            .into_iter()
+            .partition(|name| name.starts_with("new"));
+        assert_eq!((added.len(), kept), (new, before));
+        assert_eq!(names(&file.group("elsewhere").unwrap()), inner);
+        assert_eq!(file.attr_names().unwrap().len(), COUNT);
+        let last = file.attr("about 299").unwrap().read_scalar::<u64>();
+        assert_eq!(last.unwrap(), 299);
+        for name in &inner {
+            assert!(file.group(name).unwrap().is_empty(), "{name}");
+            assert!(file.group(&format!(".reduced/{name}")).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn another_program_can_change_such_a_group_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.h5");
+        file_of_many(&path);
+        add(&path, 1);
+        let expected = {
+            let file = super::super::reopen(&path).unwrap();
+            let mut names = names(&file);
+            for gone in names.drain(5..).collect::<Vec<_>>() {
+                file.unlink(&gone).unwrap();
+            }
+            file.create_group("z").unwrap();
+            [names, vec!["z".into()]].concat()
+        };
+        add(&path, 0);
+        let file = File::open(&path).unwrap();
+        assert_eq!(names(&file), expected);
+    }
+}
