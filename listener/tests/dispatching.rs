@@ -223,28 +223,55 @@ fn a_job_that_the_queue_forgot_is_lost_only_after_a_while_and_has_another_try() 
     eventually("another one is submitted", || recorder.batches().len() == 2);
 }
 
-#[test]
-fn a_job_that_the_queue_forgot_while_it_runs_is_not_lost() {
-    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
-    let job = planned(folder.path(), 7);
-    let dispatch = started(&recorder, Limits::default());
-    dispatch.look_at(folder.path());
+/// A job that was submitted, and that this process has begun.
+fn begun_by(process: &Process, recorder: &Arc<Recorder>, folder: &Path) -> (Job, Dispatch) {
+    let job = planned(folder, 7);
+    let dispatch = started(recorder, Limits::default());
+    dispatch.look_at(folder);
     eventually("it is submitted", || entry(&job).state == State::Pending);
     let in_queue = Surroundings {
         queue_id: Some("1".into()),
         cluster: Some("recorded".into()),
         restarts: 0,
     };
-    let mut ledger = Ledger::open(folder.path()).unwrap();
-    let claim = ledger.claim(&job.processing_id, Some(1), &Process::this(), &in_queue);
+    let mut ledger = Ledger::open(folder).unwrap();
+    let claim = ledger.claim(&job.processing_id, Some(1), process, &in_queue);
     assert_eq!(claim.unwrap(), Claim::Granted(1));
-    recorder.say("1", JobState::Gone);
-    let asked = recorder.asked();
-    eventually("it was asked often", || recorder.asked() > asked + 50);
-    assert_eq!(
-        (entry(&job).state, recorder.batches().len()),
-        (State::Running, 1)
-    );
+    (job, dispatch)
+}
+
+/// A process started for it a second time ends well, and has done nothing.
+fn ended_well() -> JobState {
+    account(Fault::Vanished, "its process ended with exit code 0")
+}
+
+#[test]
+fn a_job_that_the_queue_forgot_or_started_twice_while_it_runs_is_not_lost() {
+    for said in [JobState::Gone, ended_well()] {
+        let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+        let (job, _dispatch) = begun_by(&Process::this(), &recorder, folder.path());
+        recorder.say("1", said);
+        let asked = recorder.asked();
+        eventually("it was asked often", || recorder.asked() > asked + 50);
+        assert_eq!(
+            (entry(&job).state, recorder.batches().len()),
+            (State::Running, 1)
+        );
+    }
+}
+
+#[test]
+fn a_job_whose_process_is_seen_to_be_dead_has_another_try_at_once() {
+    for said in [JobState::Gone, ended_well()] {
+        let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+        let dead = Process {
+            started: 1,
+            ..Process::this()
+        };
+        let (_job, _dispatch) = begun_by(&dead, &recorder, folder.path());
+        recorder.say("1", said);
+        eventually("another one is submitted", || recorder.batches().len() == 2);
+    }
 }
 
 #[test]

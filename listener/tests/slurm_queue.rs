@@ -183,6 +183,35 @@ fn a_number_that_is_used_again_is_another_job() {
     eventually("ours is not there", || stage.attempts(&job) >= 2);
 }
 
+/// A `sacct` that has a failure of the first job's number and name in its books, with the end of a line.
+fn failed_in_books(rest: &str) -> String {
+    format!(
+        "name=$(grep -A1 -e --job-name $HERE/submitted | sed -n 2p)\n\
+         echo \"1|FAILED|3:0||$(date +%s)|$name{rest}\""
+    )
+}
+
+#[test]
+fn the_accounts_of_another_submission_with_its_number_and_name_are_not_taken_for_its_own() {
+    let other = failed_in_books("|sbatch --comment of-another-one");
+    let stage = Stage::new(SBATCH, NOTHING, &other);
+    let (job, _dispatch) = stage.begin();
+    eventually("it has a second attempt", || stage.attempts(&job) >= 2);
+}
+
+#[test]
+fn an_older_slurm_whose_accounts_have_no_submissions_is_understood() {
+    let books = failed_in_books("");
+    let older = format!(
+        "case \"$*\" in *SubmitLine*)\n\
+         echo 'sacct: error: Invalid field requested: \"SubmitLine\"' >&2; exit 1;;\nesac\n{books}"
+    );
+    let stage = Stage::new(SBATCH, NOTHING, &older);
+    let (job, _dispatch) = stage.begin();
+    eventually("it has failed", || stage.entry(&job).state == State::Failed);
+    assert_eq!(stage.attempts(&job), 1);
+}
+
 #[test]
 fn a_submission_whose_answer_was_lost_is_found_again_and_not_repeated() {
     let silent = format!(

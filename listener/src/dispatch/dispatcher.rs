@@ -185,9 +185,14 @@ impl Dispatcher {
                 );
                 self.settle(ledger, entry.job, attempt.number, account)
             }
+            JobState::Ended(account) if account.fault != Fault::Vanished => {
+                self.settle(ledger, entry.job, attempt.number, account)
+            }
+            // Slurm has lost its state, or started it a second time, and the first one goes on.
+            JobState::Ended(_) | JobState::Gone if ledger.may_run(id, attempt.number, SEEN)? => {
+                Ok(())
+            }
             JobState::Ended(account) => self.settle(ledger, entry.job, attempt.number, account),
-            // Slurm has lost its state, and the job goes on.
-            JobState::Gone if ledger.was_seen(id, attempt.number, SEEN)? => Ok(()),
             JobState::Gone => {
                 let why = "its process vanished unseen".to_owned();
                 self.settle(
@@ -275,8 +280,9 @@ impl Dispatcher {
     }
 }
 
-/// A job that has said so recently (seconds) that it runs does run, whatever a queue knows of it.
+/// A job on another host that has said so recently (seconds) that it runs does run, whatever a queue knows of it.
 const SEEN: f64 = 120.0;
+
 fn is_called_off(entry: &Entry) -> bool {
     let is_killed = |message: &String| message.starts_with("killed by");
     entry.held || entry.state == State::Cancelled || entry.message.as_ref().is_some_and(is_killed)

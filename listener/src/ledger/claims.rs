@@ -80,11 +80,24 @@ impl Ledger {
         self.done(done).map(drop)
     }
 
-    /// Whether an attempt has said so in the last seconds.
+    /// Whether an attempt may be under way, whatever a queue knows of it: its process lives on this host, or has said
+    /// so from another one in the last seconds.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`].
-    pub fn was_seen(&self, processing_id: &str, number: u32, seconds: f64) -> Result<bool> {
+    pub fn may_run(&self, processing_id: &str, number: u32, seconds: f64) -> Result<bool> {
+        let mut attempts = self.attempts(processing_id)?.into_iter();
+        let Some(attempt) = attempts.find(|attempt| attempt.number == number) else {
+            return Ok(false);
+        };
+        match attempt.process {
+            _ if attempt.ended_at.is_some() => Ok(false),
+            Some(process) if process.is_here() => Ok(process.is_alive()),
+            _ => self.was_seen(processing_id, number, seconds),
+        }
+    }
+
+    fn was_seen(&self, processing_id: &str, number: u32, seconds: f64) -> Result<bool> {
         let seen = self
             .connection
             .query_row(

@@ -82,7 +82,7 @@ pub enum Fault {
     Job,
     /// The queue's or a machine's: it is worth another try.
     Queue,
-    /// Nobody knows: it is not there any more, and worth another try.
+    /// Nobody knows: it is not there any more, and worth another try unless the job itself has said how it went.
     Vanished,
     /// Somebody took it off the queue.
     Person,

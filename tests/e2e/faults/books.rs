@@ -112,7 +112,7 @@ impl Books {
             let was_killed = self.last_attempt(entry).is_some_and(|a| self.was_killed(a));
             let is_right = match entry.state {
                 State::Finished => self.finished().contains_key(&run),
-                State::Failed => was_killed,
+                State::Failed => was_killed && is_killed(&entry.message),
                 _ => false,
             };
             if !is_right {
@@ -161,6 +161,11 @@ impl Books {
             });
         (!is_once || !is_known).then(|| format!("nobody is to do this: {evaluation:?}"))
     }
+}
+
+fn is_killed(message: &Option<String>) -> bool {
+    let why = message.as_deref().unwrap_or_default();
+    why.contains("SIGKILL")
 }
 
 /// Those that began, in this order; a second line of one has what it came to.

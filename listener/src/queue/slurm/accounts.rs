@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use crate::ledger::Ending;
 
-/// What we ask for.
-pub(super) const FORMAT: &str = "JobID,State,ExitCode,MaxRSS,Submit,JobName";
+/// What we ask for: the command line by which it was submitted has our token.
+pub(super) const FORMAT: &str = "JobID,State,ExitCode,MaxRSS,Submit,JobName,SubmitLine";
+/// What Slurm before 21.08 can tell of it, and what it says to the other wish.
+pub(super) const OLDER_FORMAT: &str = "JobID,State,ExitCode,MaxRSS,Submit,JobName";
+pub(super) const OLDER: &str = "Invalid field requested";
 /// The clocks of two machines may differ by so much (seconds).
 const CLOCKS: f64 = 120.0;
 
@@ -20,6 +23,8 @@ pub(super) struct Record {
     pub(super) peak_memory: Option<u64>,
     submitted_at: f64,
     name: String,
+    /// The command line of `sbatch`; empty where the accounts don't have it.
+    submission: String,
 }
 
 /// The books by the names that `squeue` uses. A number may stand for several jobs: it is used again when Slurm has
@@ -38,10 +43,11 @@ impl Records {
     }
 
     fn add(&mut self, line: &str) -> Option<()> {
-        let mut fields = line.splitn(6, '|');
+        let mut fields = line.splitn(7, '|');
         let mut next = || fields.next();
         let (id, state, exit, memory, submit, name) =
             (next()?, next()?, next()?, next()?, next()?, next()?);
+        let submission = next().unwrap_or_default().to_owned();
         let memory = bytes(memory);
         if let Some((job, _step)) = id.split_once('.') {
             let last = self.0.get_mut(job)?.last_mut()?;
@@ -54,6 +60,7 @@ impl Records {
             peak_memory: memory,
             submitted_at: submit.parse().ok()?,
             name: name.to_owned(),
+            submission,
         };
         for id in expanded(id) {
             self.0.entry(id).or_default().push(record.clone());
@@ -61,16 +68,29 @@ impl Records {
         None
     }
 
-    /// The last that is known of the job of this number and name that was submitted then (seconds since 1970).
-    pub(super) fn find(&self, id: &str, name: &str, submitted_at: f64) -> Option<&Record> {
+    /// The last that is known of the job of this number and name that was submitted then (seconds since 1970), with
+    /// this token unless it was submitted by hand: the tasks of all arrays have the same names.
+    pub(super) fn find(
+        &self,
+        id: &str,
+        name: &str,
+        submitted_at: f64,
+        token: Option<&str>,
+    ) -> Option<&Record> {
         let of_id = self.0.get(id)?;
-        of_id
-            .iter()
-            .rfind(|record| record.name == name && record.submitted_at + CLOCKS >= submitted_at)
+        of_id.iter().rfind(|record| {
+            record.name == name
+                && record.submitted_at + CLOCKS >= submitted_at
+                && token.is_none_or(|token| record.may_have(token))
+        })
     }
 }
 
 impl Record {
+    fn may_have(&self, token: &str) -> bool {
+        self.submission.is_empty() || self.submission.contains(token)
+    }
+
     /// Whether the books are closed: until then the queue knows better.
     pub(super) fn is_closed(&self) -> bool {
         ![
@@ -148,16 +168,16 @@ mod tests {
     fn a_job_has_its_end_and_the_memory_of_its_largest_step() {
         let records = Records::read(CAPTURED);
         let first = records
-            .find("2_0", "p1234-damnit", 1_795_260_438.2)
+            .find("2_0", "p1234-damnit", 1_795_260_438.2, None)
             .unwrap();
         assert_eq!(first.ending, Ending::Exit(0));
         assert_eq!(first.peak_memory, Some(1536 << 10));
         let failed = records
-            .find("2_1", "p1234-damnit", 1_795_260_438.0)
+            .find("2_1", "p1234-damnit", 1_795_260_438.0, None)
             .unwrap();
         assert_eq!((failed.ending, failed.peak_memory), (Ending::Exit(1), None));
         let killed = records
-            .find("11", "r7-p1234-damnit", 1_795_260_443.0)
+            .find("11", "r7-p1234-damnit", 1_795_260_443.0, None)
             .unwrap();
         assert_eq!(killed.ending, Ending::Signal(9));
     }
@@ -168,7 +188,7 @@ mod tests {
         let cancelled: Vec<u32> = (3..12)
             .filter(|task| {
                 records
-                    .find(&format!("2_{task}"), "p1234-damnit", 0.0)
+                    .find(&format!("2_{task}"), "p1234-damnit", 0.0, None)
                     .is_some()
             })
             .collect();
@@ -178,7 +198,7 @@ mod tests {
     #[test]
     fn a_number_that_was_used_again_is_another_job() {
         let records = Records::read(CAPTURED);
-        let find = |name, submitted_at| records.find("12", name, submitted_at);
+        let find = |name, submitted_at| records.find("12", name, submitted_at, Some("55aa"));
         assert!(
             find("r8-p1234-damnit", 1_795_260_444.0)
                 .unwrap()
@@ -192,5 +212,15 @@ mod tests {
         assert_eq!(find("r7-p1234-damnit", 1_795_260_444.0), None);
         // That name and number, long before.
         assert_eq!(find("r8-p1234-damnit", 1_795_269_999.0), None);
+    }
+
+    #[test]
+    fn tasks_of_arrays_with_the_same_number_are_told_apart_by_their_submissions() {
+        let line = "8_3|COMPLETED|0:0||1795260438|p1234-damnit|sbatch --comment 77aa --array 0-3%4";
+        let records = Records::read(line);
+        let find = |token| records.find("8_3", "p1234-damnit", 1_795_260_431.0, Some(token));
+        assert!(find("77aa").is_some());
+        // Slurm had forgotten it when it gave its number to the other one.
+        assert_eq!(find("55aa"), None);
     }
 }

@@ -80,12 +80,20 @@ impl SlurmQueue {
         let since = Duration::from_secs_f64((ledger::now() - first).clamp(0.0, 1e9) + 3600.0);
         let mut output = String::new();
         for some in numbers.chunks(AT_ONCE) {
-            let mut sacct = self.about(&self.settings.sacct, cluster);
-            sacct.args(["--parsable2", "--noheader", "--duplicates"]);
-            sacct.args(["--format", accounts::FORMAT]);
-            sacct.arg(format!("--starttime=now-{}seconds", since.as_secs()));
-            sacct.arg(format!("--jobs={}", some.join(",")));
-            output += &self.ask(sacct)?;
+            let sacct = |format| {
+                let mut sacct = self.about(&self.settings.sacct, cluster);
+                sacct.args(["--parsable2", "--noheader", "--duplicates"]);
+                sacct.args(["--format", format]);
+                sacct.arg(format!("--starttime=now-{}seconds", since.as_secs()));
+                sacct.arg(format!("--jobs={}", some.join(",")));
+                self.ask(sacct)
+            };
+            output += &match sacct(accounts::FORMAT) {
+                Err(why) if why.to_string().contains(accounts::OLDER) => {
+                    sacct(accounts::OLDER_FORMAT)?
+                }
+                answer => answer?,
+            };
         }
         Ok(Records::read(&output))
     }
@@ -129,7 +137,9 @@ impl SlurmQueue {
 
     fn in_books(&self, books: &Records, attempt: &Attempt) -> Option<JobState> {
         let name = job_name(attempt)?;
-        let record = books.find(attempt.queue_id.as_deref()?, &name, attempt.submitted_at)?;
+        let token = (!is_by_hand(attempt)).then_some(attempt.token.as_str());
+        let id = attempt.queue_id.as_deref()?;
+        let record = books.find(id, &name, attempt.submitted_at, token)?;
         record
             .is_closed()
             .then(|| words::state(&record.state, "", record.ending, record.peak_memory))
@@ -152,8 +162,11 @@ fn at_least_two(numbers: &[&str]) -> String {
 
 /// Whether a row is about this attempt: an `extract` that somebody submitted by hand has no token.
 pub(super) fn is_of(row: &Row, attempt: &Attempt) -> bool {
-    let is_by_hand = attempt.process.is_some() && attempt.submitter == attempt.process;
-    is_by_hand || row.token == attempt.token
+    is_by_hand(attempt) || row.token == attempt.token
+}
+
+fn is_by_hand(attempt: &Attempt) -> bool {
+    attempt.process.is_some() && attempt.submitter == attempt.process
 }
 
 /// Whether the books may not know yet how it ended.

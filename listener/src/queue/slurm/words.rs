@@ -35,7 +35,8 @@ pub(super) fn state(
         | "SPECIAL_EXIT" | "RESV_DEL_HOLD" => waiting::state(reason),
         "RUNNING" | "COMPLETING" | "STAGE_OUT" | "SIGNALING" | "STOPPED" | "SUSPENDED"
         | "RESIZING" => JobState::Running,
-        "COMPLETED" => ended_by(WELL, Fault::Job, describe(WELL)),
+        // A job that did its work has said so: one that was started twice ends so without having begun.
+        "COMPLETED" => ended_by(WELL, Fault::Vanished, describe(WELL)),
         "FAILED" if ending == Ending::Signal(NOT_BEGUN) => ended(
             Fault::Queue,
             "Slurm could not begin it: its folder or its log cannot be opened".into(),
@@ -104,6 +105,7 @@ mod tests {
             assert_eq!(end(word, Ending::Exit(0)).0, Fault::Queue, "{word}");
         }
         assert_eq!(end("FAILED", Ending::Signal(53)).0, Fault::Queue);
+        assert_eq!(end("COMPLETED", Ending::Exit(0)).0, Fault::Vanished);
     }
 
     #[test]
