@@ -1,25 +1,11 @@
 //! Who did what: the ledger, and what the evaluations have written down themselves, have to agree to the last line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use runledger_listener::ledger::{Attempt, Entry, Ledger, State};
 
-use crate::stage::Stage;
-
-/// One evaluation, as the context file tells it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Evaluation {
-    job: String,
-    attempt: u32,
-    process: u32,
-    /// How often Slurm had begun this job again by itself.
-    restarts: u64,
-    /// Slurm's number of it.
-    in_slurm: String,
-    /// What it came to; None: it was interrupted.
-    energy: Option<f64>,
-}
+use crate::evaluations::{Evaluation, evaluations};
+use crate::stage::{Stage, Victim};
 
 /// All there is to compare.
 #[derive(Debug)]
@@ -30,6 +16,10 @@ pub(crate) struct Books {
     open: usize,
     evaluations: Vec<Evaluation>,
     killed_jobs: BTreeSet<(String, u32)>,
+    /// Whether Slurm may have forgotten, or ended, what it had started.
+    is_forgetful: bool,
+    /// How often Slurm's node says that it has started a job, by Slurm's numbers.
+    launches: BTreeMap<String, usize>,
 }
 
 impl Books {
@@ -42,6 +32,8 @@ impl Books {
             open: ledger.open_attempts().expect("the attempts").len(),
             evaluations: evaluations(&dir),
             killed_jobs: stage.killed_jobs.clone(),
+            is_forgetful: stage.blows.contains(&Victim::Controller),
+            launches: launches(&stage.node_log()),
         }
     }
 
@@ -88,6 +80,12 @@ impl Books {
         self.killed_jobs.contains(&name)
     }
 
+    /// Whether a file was left by a job that was killed in the middle of a write, so that it can't be read.
+    pub(crate) fn explains(&self, left: &str) -> bool {
+        let is_complete = left.ends_with(".ready.h5");
+        !is_complete && self.killed_jobs.iter().any(|(job, _)| left.contains(job))
+    }
+
     /// Everything that must not be so.
     pub(crate) fn wrong(&self, runs: u32) -> Vec<String> {
         let mut wrong = self.wrong_jobs(runs);
@@ -97,6 +95,7 @@ impl Books {
                 .iter()
                 .filter_map(|e| self.wrong_evaluation(e)),
         );
+        wrong.extend(self.wrong_launches());
         wrong
     }
 
@@ -126,16 +125,17 @@ impl Books {
         wrong
     }
 
-    /// Who began and was not interrupted has evaluated once; who was interrupted, once or not at all.
+    /// Who began and was not interrupted has evaluated once, and is the last one who did; who was interrupted, once or
+    /// not at all.
     fn wrong_attempt(&self, attempt: &Attempt) -> Option<String> {
         let all = self.evaluations_by(attempt);
         let complete = all.iter().filter(|one| one.energy.is_some()).count();
         let last = |entry: &Entry| self.last_attempt(entry) == Some(attempt);
         let is_last = self.jobs.iter().any(last);
-        let is_interrupted = self.was_killed(attempt) || !is_last;
         let is_right = match &attempt.process {
             None => all.is_empty(),
-            Some(_) if is_interrupted => true,
+            Some(_) if self.was_killed(attempt) => true,
+            Some(_) if !is_last => self.is_forgetful,
             Some(_) => complete == 1,
         };
         let is_told = is_last || attempt.reason.is_some();
@@ -161,41 +161,34 @@ impl Books {
             });
         (!is_once || !is_known).then(|| format!("nobody is to do this: {evaluation:?}"))
     }
+
+    /// Nothing is evaluated more often than Slurm started it.
+    fn wrong_launches(&self) -> Vec<String> {
+        let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
+        for evaluation in self.evaluations.iter().filter(|e| !e.in_slurm.is_empty()) {
+            *begun.entry(&evaluation.in_slurm).or_default() += 1;
+        }
+        let is_wrong = |(id, count): &(&str, usize)| self.launches.get(*id) < Some(count);
+        let wrong = begun.into_iter().filter(is_wrong);
+        wrong
+            .map(|(id, count)| format!("Slurm's {id} was evaluated {count} times"))
+            .collect()
+    }
+}
+
+/// A number is used again where a controller has forgotten it.
+fn launches(node_log: &str) -> BTreeMap<String, usize> {
+    let mut launches = BTreeMap::new();
+    for line in node_log.lines() {
+        if let Some((_, job)) = line.split_once("Launching batch job ") {
+            let id = job.split_whitespace().next().unwrap_or_default();
+            *launches.entry(id.to_owned()).or_default() += 1;
+        }
+    }
+    launches
 }
 
 fn is_killed(message: &Option<String>) -> bool {
     let why = message.as_deref().unwrap_or_default();
     why.contains("SIGKILL")
-}
-
-/// Those that began, in this order; a second line of one has what it came to.
-fn evaluations(dir: &Path) -> Vec<Evaluation> {
-    let text = std::fs::read_to_string(dir.join("evaluations")).unwrap_or_default();
-    let mut all: Vec<Evaluation> = Vec::new();
-    for line in text.lines() {
-        let new = evaluation(line);
-        let is_begun = |one: &&mut Evaluation| {
-            one.energy.is_none() && one.process == new.process && one.job == new.job
-        };
-        match all.iter_mut().find(is_begun) {
-            Some(begun) => *begun = new,
-            None => all.push(new),
-        }
-    }
-    all
-}
-
-fn evaluation(line: &str) -> Evaluation {
-    let line: serde_json::Value = serde_json::from_str(line).expect("a line that is JSON");
-    let text = |key: &str| line[key].as_str().expect("a text").to_owned();
-    let number = |key: &str| line[key].as_u64().expect("a number");
-    let small = |key: &str| u32::try_from(number(key)).expect("a small number");
-    Evaluation {
-        job: text("job"),
-        attempt: small("attempt"),
-        process: small("process"),
-        restarts: number("restarts"),
-        in_slurm: text("in_slurm"),
-        energy: line["energy"].as_f64(),
-    }
 }

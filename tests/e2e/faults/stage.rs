@@ -1,13 +1,13 @@
 //! What there is to be killed, and who was.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runledger_tests::{Finished, Kafka, Service, Site, Slurm};
 
+use crate::at_work::jobs_in;
 use crate::books::Books;
 
 /// Who is killed.
@@ -149,6 +149,13 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// What Slurm's node says that it does; nothing where there is no Slurm.
+    pub(crate) fn node_log(&self) -> String {
+        self.slurm
+            .map(|slurm| log_of(slurm, "slurmd"))
+            .unwrap_or_default()
+    }
+
     /// Everything that may help to find out what went wrong.
     pub(crate) fn explain(&self) -> String {
         let books = Books::of(self);
@@ -165,49 +172,26 @@ fn in_slurm(slurm: &Slurm) -> String {
     let queue = ["--clusters=solaris", "--format=%i %T %r %j"];
     let format = "--format=JobID,State,ExitCode,Submit,Start,End,JobName";
     let accounts = ["--clusters=solaris", "-X", "-P", "--duplicates", format];
-    let said = |daemon: &str| {
-        let log = slurm.dir().join(format!("log/{daemon}-solaris.log"));
-        let log = std::fs::read_to_string(log).unwrap_or_default();
-        let is_resume = |line: &&str| line.contains("RESUME") || line.contains("_update_node");
-        let lines: Vec<&str> = log.lines().filter(|line| !is_resume(line)).collect();
-        lines.join("\n")
-    };
     [
         Finished::of(&mut slurm.command("squeue", &queue)).stdout,
         Finished::of(&mut slurm.command("sacct", &accounts)).stdout,
-        said("slurmctld"),
-        said("slurmd"),
+        log_of(slurm, "slurmctld"),
+        log_of(slurm, "slurmd"),
     ]
     .join("\n---\n")
+}
+
+/// What a daemon has said, but for our own wishes.
+fn log_of(slurm: &Slurm, daemon: &str) -> String {
+    let log = slurm.dir().join(format!("log/{daemon}-solaris.log"));
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let is_ours = |line: &&str| line.contains("RESUME") || line.contains("_update_node");
+    let lines: Vec<&str> = log.lines().filter(|line| !is_ours(line)).collect();
+    lines.join("\n")
 }
 
 fn listener(site: &Site, slurm: Option<&Slurm>) -> Service {
     let mut command = site.command(&site.listener(), &["listen", "."]);
     command.envs(slurm.into_iter().flat_map(Slurm::environment));
     Service::start(&mut command, &site.path("listen.log"))
-}
-
-/// The processes at work in a database's folder, with the jobs and attempts that they do.
-pub(crate) fn jobs_in(dir: &Path) -> BTreeMap<i32, (String, u32)> {
-    let processes = std::fs::read_dir("/proc").expect("processes");
-    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let is_here =
-        |pid: &i32| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == dir);
-    pids.filter(is_here)
-        .filter_map(|pid| Some((pid, job_of(pid)?)))
-        .collect()
-}
-
-/// Its command line says which.
-fn job_of(pid: i32) -> Option<(String, u32)> {
-    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-    let words: Vec<&str> = command.split('\0').collect();
-    let after = |option| {
-        let place = words.iter().position(|word| *word == option)?;
-        words.get(place + 1)
-    };
-    let is_job = words.contains(&"extract");
-    let job = after("--processing-id")?.to_string();
-    let attempt = after("--attempt")?.parse().ok()?;
-    is_job.then_some((job, attempt))
 }
