@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use crate::database::Refusal;
+use crate::hdf5;
 
 /// What can go wrong with a database folder.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +162,11 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// Whether the operating system refused to read or write results, which says nothing about what is in them.
+    pub fn is_of_the_system(&self) -> bool {
+        matches!(self, Self::Results { reason, .. } if hdf5::is_of_the_system(reason))
     }
 
     /// Whether a result is at fault, and not the disk.

@@ -1,6 +1,7 @@
 //! The combiner and its processes: one that hangs, is killed, or is left alone costs its own run some time, nothing else.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
@@ -11,7 +12,7 @@ use runledger_listener::kafka::{Producer, ProducerSettings};
 use runledger_listener::updates::{FILE_SUBMISSIONS, Update};
 use runledger_storage::fragment::{self, FragmentWriter};
 use runledger_storage::{CellValue, run_file};
-use runledger_tests::{Service, Site, eventually};
+use runledger_tests::{Finished, Service, Site, eventually};
 
 const CONTEXT: &str = "
 import time
@@ -41,14 +42,19 @@ fn run(number: u32) -> RunId {
 
 /// A complete fragment of a run.
 fn complete(site: &Site, number: u32, token: &str, value: f64) -> PathBuf {
-    let array = Array {
+    with_data(site, number, token, value, 1)
+}
+
+/// The same, with this value so many times.
+fn with_data(site: &Site, number: u32, token: &str, value: f64, times: usize) -> PathBuf {
+    let array = |shape: Vec<usize>, times| Array {
         dtype: Dtype::Plain("<f8".into()),
-        shape: Vec::new(),
-        bytes: value.to_le_bytes().to_vec().into(),
+        shape,
+        bytes: value.to_le_bytes().repeat(times).into(),
     };
     let cell = Cell {
-        data: Some(Data::Array(array.clone())),
-        summary: Some(Summary::Array(array)),
+        data: Some(Data::Array(array(vec![times], times))),
+        summary: Some(Summary::Array(array(Vec::new(), 1))),
         ..Cell::default()
     };
     let writer = FragmentWriter::create(&site.db(), run(number), token, "context.py");
@@ -195,6 +201,33 @@ fn a_fragment_that_crashes_its_readers_is_set_aside_and_the_runs_others_are_merg
     assert!(reason.contains("crashed while reading it"), "{reason}");
     assert!(site.run_log(1).contains("runledger reprocess 1"));
     assert!(run_file::path(&site.db(), run(1)).is_file());
+}
+
+/// The combiner's one-time work, where no file may become larger than so many bytes, as on a full disk.
+fn combine_with_files_up_to(site: &Site, bytes: u64) -> Finished {
+    let inner = site.command(&site.db(), &["combiner", "now", "."]);
+    let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", bytes / 512);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &limited, "sh"])
+        .arg(inner.get_program());
+    command.args(inner.get_args()).current_dir(site.db());
+    let set = inner.get_envs();
+    command.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    Finished::of(&mut command)
+}
+
+#[test]
+fn a_full_disk_is_no_fault_of_the_fragment_which_waits() {
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    let file = with_data(&site, 1, "a", 1.5, 500_000);
+    combine_with_files_up_to(&site, 2_000_000).failed(3, &["not merged", "File too large"]);
+    assert!(file.exists());
+    assert_eq!(energy(&site, 1), None);
+    site.run(&["combiner", "now", "."]).succeeded();
+    assert_eq!(energy(&site, 1), Some(1.5));
+    assert!(!file.exists());
 }
 
 /// The fragment that a job is writing.

@@ -10,7 +10,7 @@ use runledger_context::run::RunId;
 use runledger_storage::Error as StorageError;
 use runledger_storage::fragment::{self, Fragment, Summaries};
 use runledger_storage::run_file;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::books::Books;
 use super::broken::set_aside;
@@ -122,7 +122,7 @@ pub(super) struct Found {
     pub(super) written_at: f64,
 }
 
-/// The fragments that can be read; the others are set aside, so that they don't stand in the way.
+/// The fragments that can be read; the others don't stand in the way.
 fn sound(dir: &Path, fragments: Vec<Fragment>, combined: &mut Combined) -> Vec<Found> {
     let mut sound = Vec::new();
     for fragment in fragments {
@@ -132,15 +132,24 @@ fn sound(dir: &Path, fragments: Vec<Fragment>, combined: &mut Combined) -> Vec<F
                 fragment,
                 summaries,
             }),
-            Err(why) => combined
-                .broken
-                .push(set_aside(dir, &fragment, &why.to_string())),
+            Err(why) => leave_out(dir, &fragment, &why, combined),
         }
     }
     sound
 }
 
-/// Makes the run's new file. A fragment whose summaries could be read and whose data cannot is set aside as well.
+/// A fragment that the system does not give out now is tried again later; one that has no sense is set aside.
+fn leave_out(dir: &Path, fragment: &Fragment, why: &StorageError, combined: &mut Combined) {
+    let (run, why, is_for_now) = (fragment.run, why.to_string(), why.is_of_the_system());
+    if is_for_now {
+        warn!(%run, "a fragment cannot be read now, and waits: {why}");
+        combined.waiting.push((run, why));
+    } else {
+        combined.broken.push(set_aside(dir, fragment, &why));
+    }
+}
+
+/// Makes the run's new file. A fragment whose summaries could be read and whose data cannot is left out as well.
 fn compose(
     dir: &Path,
     run: RunId,
@@ -160,9 +169,7 @@ fn compose(
             return Err(Error::Storage(why));
         };
         let Found { fragment, .. } = fragments.remove(at);
-        combined
-            .broken
-            .push(set_aside(dir, &fragment, &why.to_string()));
+        leave_out(dir, &fragment, &why, combined);
     }
     Ok(())
 }

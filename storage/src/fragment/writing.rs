@@ -95,7 +95,7 @@ impl FragmentWriter {
         };
         if let Err(reason) = saved {
             self.forget(name);
-            return Err(match is_about_the_disk(&reason) {
+            return Err(match hdf5::is_of_the_system(&reason) {
                 true => Error::results(&self.path, reason),
                 false => Error::NotStorable {
                     name: name.into(),
@@ -143,7 +143,7 @@ impl FragmentWriter {
         let Err(reason) = save_summary(&self.file, name, summary, cell) else {
             return Ok(());
         };
-        if is_about_the_disk(&reason) {
+        if hdf5::is_of_the_system(&reason) {
             return Err(reason);
         }
         tracing::warn!("no summary of {name} could be stored: {reason}");
@@ -351,17 +351,4 @@ fn save_failure(file: &File, name: &str, failure: &Failure) -> hdf5::Outcome {
 /// A user who makes the points of a line, x above y, wants to see one.
 fn kind_of(array: &Array) -> Option<&'static str> {
     matches!(array.shape.as_slice(), [2, _]).then_some("trendline")
-}
-
-/// Whether the operating system refused, and not HDF5's types.
-fn is_about_the_disk(reason: &str) -> bool {
-    [
-        "errno",
-        "write failed",
-        "No space",
-        "unable to extend",
-        "can't write data",
-    ]
-    .iter()
-    .any(|sign| reason.contains(sign))
 }

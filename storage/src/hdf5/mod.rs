@@ -29,6 +29,7 @@ mod netcdf;
 mod npy;
 mod overlay;
 mod reading;
+mod refusals;
 mod slabs;
 mod superblock;
 mod taking_stock;
@@ -45,6 +46,7 @@ pub(crate) use enclosed::own_dataset;
 pub(crate) use links::{Link, links};
 pub(crate) use netcdf::write_netcdf;
 pub(crate) use reading::{Attribute, Content, attributes, content};
+pub(crate) use refusals::{is_not_written, is_of_the_system};
 pub(crate) use superblock::Superblock;
 pub(crate) use taking_stock::{Stock, take_stock};
 

@@ -7,7 +7,7 @@ use super::book::Book;
 use super::filling::{Target, fill};
 use super::source::{Failure, Source};
 use super::switching::Place;
-use crate::hdf5::{Composer, Disk, Superblock};
+use crate::hdf5::{self, Composer, Disk, Superblock};
 
 /// A file of less is always composed anew: it takes no longer, and nothing dead stays in it.
 pub(super) const SMALL: u64 = 4 << 20;
@@ -17,7 +17,12 @@ pub(super) fn compose(draft: &Path, sources: &[Source]) -> Result<(), Failure> {
     let at_draft = |reason| (draft.to_path_buf(), reason);
     let composer = Composer::create(draft).map_err(at_draft)?;
     let mut target = Target::New(composer);
-    let sizes = fill(&mut target, sources)?;
+    // Copying is reported as a failure of the file that is read, also where the disk is full.
+    let about = |(path, reason): Failure| match hdf5::is_not_written(&reason) {
+        true => at_draft(reason),
+        false => (path, reason),
+    };
+    let sizes = fill(&mut target, sources).map_err(about)?;
     let Target::New(composer) = target else {
         return Ok(());
     };
