@@ -57,6 +57,30 @@ impl Slurm {
         command
     }
 
+    /// Adds lines to a cluster's `slurm.conf`, which its daemons read then.
+    ///
+    /// # Panics
+    /// They do not.
+    pub fn configure(&self, cluster: &str, lines: &str) {
+        let path = self.dir().join(format!("{cluster}.conf"));
+        let before = std::fs::read_to_string(&path).expect("the cluster's slurm.conf");
+        std::fs::write(&path, format!("{before}{lines}")).expect("the cluster's slurm.conf");
+        let mut reconfigure = self.command("scontrol", &["reconfigure"]);
+        Finished::of(reconfigure.env("SLURM_CONF", path)).succeeded();
+    }
+
+    /// Lets an operator change something: a job, a node. Returns what Slurm says of it.
+    pub fn update(&self, cluster: &str, what: &[&str]) -> Finished {
+        let arguments = [&["--cluster", cluster, "update"], what].concat();
+        Finished::of(&mut self.command("scontrol", &arguments))
+    }
+
+    /// The name of the only node of each cluster.
+    pub fn node() -> String {
+        let host = runledger_listener::queue::host_name();
+        host.split('.').next().unwrap_or_default().to_owned()
+    }
+
     /// Ends a daemon as a crash would: `slurmctld-maxwell`, `slurmd-solaris`, `slurmdbd`, `mariadb`, `munged`.
     ///
     /// # Panics
@@ -67,12 +91,9 @@ impl Slurm {
 
     /// Lets a cluster's node take jobs again, as an operator would when Slurm has drained it.
     pub fn resume(&self, cluster: &str) {
-        let node = runledger_listener::queue::host_name();
-        let node = node.split('.').next().unwrap_or_default();
-        let name = format!("nodename={node}");
-        let resume = ["--cluster", cluster, "update", &name, "state=resume"];
         // It answers with an error where there is nothing to resume.
-        let _ = Finished::of(&mut self.command("scontrol", &resume));
+        let node = format!("nodename={}", Self::node());
+        let _ = self.update(cluster, &[&node, "state=resume"]);
     }
 
     /// Starts those daemons again that have ended, as they were.

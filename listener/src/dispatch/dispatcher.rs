@@ -169,8 +169,8 @@ impl Dispatcher {
             {
                 self.remove(&entry.job, attempt)
             }
-            JobState::Waiting(_) if sighting.is_requeued() => {
-                self.note_requeued(ledger, &entry.job, attempt)
+            JobState::Waiting(why) if sighting.is_requeued => {
+                self.note_requeued(ledger, &entry.job, attempt, &why)
             }
             JobState::Waiting(_) | JobState::Running | JobState::Silent => Ok(()),
             JobState::Other(word) => {
@@ -205,13 +205,20 @@ impl Dispatcher {
         }
     }
 
-    fn note_requeued(&self, ledger: &Ledger, job: &Job, attempt: &Attempt) -> Result<()> {
+    fn note_requeued(
+        &self,
+        ledger: &mut Ledger,
+        job: &Job,
+        attempt: &Attempt,
+        why: &str,
+    ) -> Result<()> {
         if ledger.observe_requeued(&job.processing_id)? {
             info!(run = %job.run, "the queue has put the job back into its line");
             let pending = Update::pending(job, attempt.ticket().as_ref());
             self.tell(&job.database_dir, &[pending]);
         }
-        Ok(())
+        let why = Some(why).filter(|why| !why.is_empty());
+        ledger.observe(&[(&job.processing_id, State::Pending, why)])
     }
 
     pub(super) fn settle(

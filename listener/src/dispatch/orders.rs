@@ -8,7 +8,7 @@ use super::submission::Scope;
 use super::{Report, Sighting};
 use crate::Result;
 use crate::job_end;
-use crate::ledger::{self, Attempt, Ledger, State, Unfinished};
+use crate::ledger::{Attempt, Ledger, State, Unfinished};
 use crate::queue::{Denied, JobState, user_name};
 use crate::updates::Update;
 
@@ -125,7 +125,6 @@ impl Dispatcher {
     /// The ledger cannot be used, or a queue does not answer.
     pub fn refresh(&self, database_dir: &Path) -> Result<Report> {
         let open = Ledger::open(database_dir)?.open_attempts()?;
-        let asked_at = ledger::now();
         let mut sightings = Vec::new();
         for queue in self.queues.all() {
             let own = open.iter().map(|open| &open.attempt);
@@ -140,11 +139,7 @@ impl Dispatcher {
             let seen = own
                 .into_iter()
                 .zip(states)
-                .map(|(attempt, state)| Sighting {
-                    attempt,
-                    state,
-                    asked_at,
-                });
+                .map(|(attempt, state)| Sighting::of(attempt, state));
             sightings.extend(seen.filter(|sighting| sighting.state != JobState::Gone));
         }
         self.turn(database_dir, sightings, false)

@@ -12,7 +12,7 @@ use super::watch::Memory;
 use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
 use crate::Result;
 use crate::job::Job;
-use crate::ledger::{self, Attempt, State};
+use crate::ledger::{Attempt, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
 use crate::queue::QueueManager;
@@ -233,18 +233,13 @@ impl Office {
         if attempts.is_empty() {
             return Ok(());
         }
-        let asked_at = ledger::now();
         let states = queue.states(&attempts)?;
         let place: BTreeMap<_, _> = attempts.iter().map(name).zip(dirs).collect();
         let said = attempts
             .iter()
             .cloned()
             .zip(states)
-            .map(|(attempt, state)| Sighting {
-                attempt,
-                state,
-                asked_at,
-            });
+            .map(|(attempt, state)| Sighting::of(attempt, state));
         let news = memory.news(said.collect(), Instant::now(), queue.pace().gone_after);
         self.pass_on(news, &place);
         Ok(())

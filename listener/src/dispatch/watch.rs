@@ -9,23 +9,23 @@ use crate::queue::JobState;
 /// What a queue said about an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {
-    /// The attempt.
+    /// The attempt, as it was when the queue was asked.
     pub attempt: Attempt,
     /// What it said.
     pub state: JobState,
-    /// When it was asked; seconds since 1970.
-    pub asked_at: f64,
+    /// Whether the queue has put it back into its line: it had begun before.
+    pub is_requeued: bool,
 }
 
-/// A job that a queue lets wait although it began so long before (seconds) was put back into the line.
-const REQUEUED: f64 = 30.0;
-
 impl Sighting {
-    /// Whether the queue has put a job that ran back into its line.
-    pub(super) fn is_requeued(&self) -> bool {
-        let began = self.attempt.started_at;
-        matches!(self.state, JobState::Waiting(_))
-            && began.is_some_and(|began| began + REQUEUED < self.asked_at)
+    /// What a queue said that was asked about an attempt which was so far.
+    pub(super) fn of(attempt: Attempt, state: JobState) -> Self {
+        let is_requeued = attempt.started_at.is_some() && matches!(state, JobState::Waiting(_));
+        Self {
+            attempt,
+            state,
+            is_requeued,
+        }
     }
 
     /// How far the job is, and why it waits, if that is all that there is to note.
@@ -35,7 +35,7 @@ impl Sighting {
             JobState::Running => (State::Running, None),
             _ => return None,
         };
-        let is_usual = self.attempt.ended_at.is_none() && !self.is_requeued();
+        let is_usual = self.attempt.ended_at.is_none() && !self.is_requeued;
         let why = why.filter(|why| !why.is_empty());
         is_usual.then_some((self.attempt.processing_id.as_str(), state, why))
     }
@@ -51,6 +51,7 @@ pub(super) struct Memory(HashMap<(String, u32), Remembered>);
 #[derive(Debug)]
 struct Remembered {
     state: JobState,
+    is_requeued: bool,
     since: Instant,
     times: u32,
 }
@@ -66,7 +67,7 @@ impl Memory {
     ) -> Vec<Sighting> {
         let mut before = std::mem::take(&mut self.0);
         let mut news = Vec::new();
-        for sighting in said {
+        for mut sighting in said {
             let key = (
                 sighting.attempt.processing_id.clone(),
                 sighting.attempt.number,
@@ -75,12 +76,16 @@ impl Memory {
                 self.0.extend(before.remove_entry(&key));
                 continue;
             }
-            let last = before
-                .remove(&key)
-                .filter(|last| last.state == sighting.state);
+            let last = before.remove(&key);
+            sighting.is_requeued |= last.as_ref().is_some_and(|last| last.turns_back(&sighting));
+            let is_same = |last: &Remembered| {
+                (&last.state, last.is_requeued) == (&sighting.state, sighting.is_requeued)
+            };
+            let last = last.filter(is_same);
             let is_first = last.is_none();
             let mut remembered = last.unwrap_or_else(|| Remembered {
                 state: sighting.state.clone(),
+                is_requeued: sighting.is_requeued,
                 since: now,
                 times: 0,
             });
@@ -100,6 +105,14 @@ impl Memory {
     }
 }
 
+impl Remembered {
+    /// Whether what ran before waits again now, or still does.
+    fn turns_back(&self, now: &Sighting) -> bool {
+        let ran = self.is_requeued || self.state == JobState::Running;
+        ran && matches!(now.state, JobState::Waiting(_))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,11 +120,7 @@ mod tests {
     const WHILE: Duration = Duration::from_secs(30);
 
     fn sighting(state: &JobState) -> Vec<Sighting> {
-        vec![Sighting {
-            attempt: Attempt::default(),
-            state: state.clone(),
-            asked_at: 0.0,
-        }]
+        vec![Sighting::of(Attempt::default(), state.clone())]
     }
 
     #[test]
@@ -122,6 +131,30 @@ mod tests {
         assert!(!is_news(JobState::Running));
         assert!(is_news(JobState::Waiting("Priority".into())));
         assert!(is_news(JobState::Running));
+    }
+
+    #[test]
+    fn a_job_that_waits_after_it_ran_was_put_back_also_if_nobody_saw_it_run() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let began = |started_at| Attempt {
+            started_at,
+            ..Attempt::default()
+        };
+        let mut is_put_back = |state: &JobState, started_at| {
+            let said = vec![Sighting::of(began(started_at), state.clone())];
+            let news = memory.news(said, now, WHILE);
+            news.first().map(|sighting| sighting.is_requeued)
+        };
+        let (waits, later) = (
+            JobState::Waiting("Resources".into()),
+            JobState::Waiting("BeginTime".into()),
+        );
+        assert_eq!(is_put_back(&waits, None), Some(false));
+        assert_eq!(is_put_back(&waits, Some(1.0)), Some(true));
+        assert_eq!(is_put_back(&waits, Some(1.0)), None);
+        assert_eq!(is_put_back(&JobState::Running, None), Some(false));
+        assert_eq!(is_put_back(&waits, None), Some(true));
+        assert_eq!(is_put_back(&later, None), Some(true));
     }
 
     #[test]
