@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use runledger_listener::combiner::{ATTENDED, combine_folder, merge_run};
-use runledger_storage::CellValue;
+use runledger_listener::ledger::{Ledger, State};
+use runledger_storage::fragment::{self, Fragment, ready_fragments};
+use runledger_storage::{CellValue, run_file};
 use support::*;
 
 #[test]
@@ -100,6 +102,54 @@ fn a_fragment_that_cannot_be_read_is_set_aside_and_the_others_are_merged() {
         log.contains("cannot be read") && log.contains("p1234_r7.b.broken.h5"),
         "{log}"
     );
+}
+
+/// Damages a fragment so that its summaries can be read and its data cannot.
+fn damage_data_of(file: &Path) {
+    let sound = std::fs::read(file).unwrap();
+    let elsewhere = database();
+    std::fs::create_dir(elsewhere.path().join("extracted_data")).unwrap();
+    // Where the description of an object begins; without its first letters the library takes it for nothing.
+    let places = sound.windows(4).enumerate();
+    let places = places.filter(|(_, letters)| letters == b"OHDR");
+    for (at, _) in places {
+        let mut damaged = sound.clone();
+        damaged[at..at + 4].fill(0);
+        std::fs::write(file, damaged).unwrap();
+        let fragment = Fragment::of(file).unwrap();
+        let has_rows = fragment::summaries(file).is_ok_and(|found| found.rows.len() == 1);
+        let merged = run_file::examine(elsewhere.path(), &fragment);
+        if has_rows && merged.is_err_and(|why| !why.is_of_the_system()) {
+            return;
+        }
+    }
+    panic!("no damage hurts the data alone");
+}
+
+#[test]
+fn whose_data_cannot_be_read_has_an_error_in_the_cells_it_names_and_its_job_has_failed() {
+    let folder = database();
+    let job = planned(folder.path(), 7);
+    let ledger = Ledger::open(folder.path()).unwrap();
+    let id = &job.processing_id;
+    ledger.set_state(id, State::Finished, None).unwrap();
+    fragment(folder.path(), 7, "old", "energy", 0.5);
+    let broken = fragment(folder.path(), 7, id, "energy", 1.5);
+    fragment(folder.path(), 7, "other", "position", 2.5);
+    damage_data_of(&broken);
+    let combined = combine_folder(folder.path(), ATTENDED, &mut publisher(None)).unwrap();
+    assert_eq!(combined.broken.len(), 1);
+    assert!(!broken.exists() && combined.broken[0].0.is_file());
+    assert_eq!(value(folder.path(), 7, "energy"), None);
+    assert_eq!(value(folder.path(), 7, "position"), Some(2.5));
+    let table = rusqlite::Connection::open(folder.path().join("runs.sqlite")).unwrap();
+    let sql = "SELECT attributes FROM run_variables WHERE name = 'energy'";
+    let cell: String = table.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(cell.contains("UnreadableResults"), "{cell}");
+    let entry = ledger.job(id).unwrap().unwrap();
+    assert_eq!(entry.state, State::Failed);
+    assert!(entry.message.unwrap().contains(".broken.h5"));
+    assert!(ready_fragments(folder.path(), None).unwrap().is_empty());
 }
 
 #[test]

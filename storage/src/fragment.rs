@@ -41,11 +41,23 @@ impl Fragment {
         Self::named(path, READY)
     }
 
+    /// What tells it from other fragments of its run.
+    pub fn token(&self) -> &str {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        let token = name.and_then(|name| name.strip_suffix(READY)?.split_once('.'));
+        token.map_or("", |(_, token)| token)
+    }
+
+    /// When it was written; 1970 if that cannot be told.
+    pub fn modified(&self) -> SystemTime {
+        let modified = fs::metadata(&self.path).and_then(|found| found.modified());
+        modified.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
     /// When it was written, in seconds since 1970; 0 if that cannot be told.
     pub fn written_at(&self) -> f64 {
-        let modified = fs::metadata(&self.path).and_then(|found| found.modified());
-        let since = modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH));
-        since.map_or(0.0, |since| since.unwrap_or_default().as_secs_f64())
+        let since = self.modified().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default().as_secs_f64()
     }
 
     fn named(path: &Path, ending: &str) -> Option<Self> {
@@ -130,12 +142,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fragments_name_tells_its_run() {
-        let fragment = Fragment::of(Path::new("/x/p1234_r7.some-token.ready.h5"));
-        assert_eq!(
-            fragment.map(|fragment| fragment.run),
-            Some(RunId::new(1234, 7))
-        );
+    fn a_fragments_name_tells_its_run_and_its_token() {
+        let fragment = Fragment::of(Path::new("/x/p1234_r7.some-token.ready.h5")).unwrap();
+        assert_eq!(fragment.run, RunId::new(1234, 7));
+        assert_eq!(fragment.token(), "some-token");
     }
 
     #[test]

@@ -200,6 +200,11 @@ fn a_fragment_that_crashes_its_readers_is_set_aside_and_the_runs_others_are_merg
     let reason = std::fs::read_to_string(aside("txt")).expect("the reason");
     assert!(reason.contains("crashed while reading it"), "{reason}");
     assert!(site.run_log(1).contains("runledger reprocess 1"));
+    // The table names the variable: its summary could be read, though not its data.
+    eventually("its cell", said, || site.error("deep").is_some());
+    let (class, message) = site.error("deep").expect("an error");
+    assert_eq!(class, "UnreadableResults");
+    assert!(message.contains("p1234_r1.killer.broken.h5"), "{message}");
     assert!(run_file::path(&site.db(), run(1)).is_file());
 }
 

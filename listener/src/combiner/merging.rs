@@ -13,7 +13,7 @@ use runledger_storage::run_file;
 use tracing::{info, warn};
 
 use super::books::Books;
-use super::broken::set_aside;
+use super::broken::{Broken, Named, set_aside};
 use super::folder_lock::FolderLock;
 use super::{leftovers, stale};
 use crate::publisher::Publisher;
@@ -122,31 +122,46 @@ pub(super) struct Found {
     pub(super) written_at: f64,
 }
 
+impl Found {
+    fn read(fragment: Fragment) -> runledger_storage::Result<Self> {
+        Ok(Self {
+            summaries: fragment::summaries(&fragment.path)?,
+            written_at: fragment.written_at(),
+            fragment,
+        })
+    }
+}
+
 /// The fragments that can be read; the others don't stand in the way.
 fn sound(dir: &Path, fragments: Vec<Fragment>, combined: &mut Combined) -> Vec<Found> {
     let mut sound = Vec::new();
     for fragment in fragments {
-        match fragment::summaries(&fragment.path) {
-            Ok(summaries) => sound.push(Found {
-                written_at: fragment.written_at(),
-                fragment,
-                summaries,
-            }),
-            Err(why) => leave_out(dir, &fragment, &why, combined),
+        match Found::read(fragment.clone()) {
+            Ok(found) => sound.push(found),
+            Err(why) => drop(leave_out(dir, &fragment, &why, None, combined)),
         }
     }
     sound
 }
 
 /// A fragment that the system does not give out now is tried again later; one that has no sense is set aside.
-fn leave_out(dir: &Path, fragment: &Fragment, why: &StorageError, combined: &mut Combined) {
+/// Returns what takes its place.
+fn leave_out(
+    dir: &Path,
+    fragment: &Fragment,
+    why: &StorageError,
+    named: Option<Named>,
+    combined: &mut Combined,
+) -> Option<Fragment> {
     let (run, why, is_for_now) = (fragment.run, why.to_string(), why.is_of_the_system());
     if is_for_now {
         warn!(%run, "a fragment cannot be read now, and waits: {why}");
         combined.waiting.push((run, why));
-    } else {
-        combined.broken.push(set_aside(dir, fragment, &why));
+        return None;
     }
+    let Broken { place, substitute } = set_aside(dir, fragment, &why, named);
+    combined.broken.push((place, why));
+    substitute
 }
 
 /// Makes the run's new file. A fragment whose summaries could be read and whose data cannot is left out as well.
@@ -168,8 +183,11 @@ fn compose(
         let Some(at) = at else {
             return Err(Error::Storage(why));
         };
-        let Found { fragment, .. } = fragments.remove(at);
-        leave_out(dir, &fragment, &why, combined);
+        let broken = fragments.remove(at);
+        let named = Some(Named::from(&broken.summaries));
+        if let Some(told) = leave_out(dir, &broken.fragment, &why, named, combined) {
+            fragments.insert(at, Found::read(told)?);
+        }
     }
     Ok(())
 }

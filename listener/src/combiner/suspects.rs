@@ -11,7 +11,7 @@ use runledger_storage::fragment::{self, Fragment};
 use runledger_storage::run_file;
 use tracing::warn;
 
-use super::broken::set_aside;
+use super::broken::{Broken, set_aside};
 use super::request::Submission;
 use super::work::{Answer, Work};
 use crate::Result;
@@ -44,14 +44,9 @@ impl Suspects {
     ) -> Result<bool> {
         let mut is_one_gone = false;
         for fragment in fragment::ready_fragments(folder, Some(run))? {
-            let alone = Submission {
-                database_dir: folder.into(),
-                fragment: fragment.path.clone(),
-                run,
-            };
-            match ask(&Work::Examine(alone)) {
+            match ask(&Work::Examine(alone(folder, &fragment))) {
                 Answer::Crashed(why) if is_at_work(&mut ask, folder) => {
-                    is_one_gone |= self.blame(folder, &fragment, &why)?;
+                    is_one_gone |= self.blame(folder, &fragment, &why, &mut ask)?;
                 }
                 Answer::Crashed(_) => {}
                 _ => drop(self.crashes().remove(&fragment.path)),
@@ -61,7 +56,13 @@ impl Suspects {
     }
 
     /// Says whether it is set aside now.
-    fn blame(&self, folder: &Path, fragment: &Fragment, why: &str) -> Result<bool> {
+    fn blame(
+        &self,
+        folder: &Path,
+        fragment: &Fragment,
+        why: &str,
+        mut ask: impl FnMut(&Work) -> Answer,
+    ) -> Result<bool> {
         let _one_writer = run_file::lock(folder, fragment.run)?;
         run_file::make_room_for(folder, fragment)?;
         let crashes = self.count(&fragment.path);
@@ -71,7 +72,11 @@ impl Suspects {
             return Ok(false);
         }
         let words = format!("{crashes} processes in a row have crashed while reading it: {why}");
-        let (place, _) = set_aside(folder, fragment, &words);
+        let named = match ask(&Work::Name(alone(folder, fragment))) {
+            Answer::Named(named) => Some(named),
+            _ => None,
+        };
+        let Broken { place, .. } = set_aside(folder, fragment, &words, named);
         self.crashes().remove(&fragment.path);
         Ok(place != fragment.path)
     }
@@ -85,6 +90,14 @@ impl Suspects {
 
     fn crashes(&self) -> MutexGuard<'_, HashMap<PathBuf, u32>> {
         self.crashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn alone(folder: &Path, fragment: &Fragment) -> Submission {
+    Submission {
+        database_dir: folder.into(),
+        fragment: fragment.path.clone(),
+        run: fragment.run,
     }
 }
 

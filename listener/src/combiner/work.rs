@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runledger_context::run::RunId;
-use runledger_storage::fragment::Fragment;
+use runledger_storage::fragment::{self, Fragment};
 use runledger_storage::run_file;
 use serde::{Deserialize, Serialize};
 
+use super::broken::Named;
 use super::leftovers;
 use super::merging::{merge_quietly, ready_runs};
 use super::request::Submission;
@@ -31,6 +32,8 @@ pub(super) enum Work {
     Follow(Submission),
     /// Read a fragment alone, and change nothing.
     Examine(Submission),
+    /// Say which variables a fragment has.
+    Name(Submission),
 }
 
 /// What came of a piece of work.
@@ -45,6 +48,8 @@ pub(super) enum Answer {
     },
     /// These fragments are merged; nothing is left to do.
     Done(Vec<PathBuf>),
+    /// What could be read of a fragment.
+    Named(Named),
     /// The announced fragment cannot be seen.
     NotThere,
     /// What was announced may not be followed.
@@ -62,7 +67,7 @@ impl Work {
     pub(super) fn folder(&self) -> &Path {
         match self {
             Self::Look(folder) | Self::Glance(folder) | Self::Merge(folder, _) => folder,
-            Self::Follow(submission) | Self::Examine(submission) => &submission.database_dir,
+            Self::Follow(asked) | Self::Examine(asked) | Self::Name(asked) => &asked.database_dir,
         }
     }
 
@@ -71,7 +76,7 @@ impl Work {
         match self {
             Self::Look(_) | Self::Glance(_) => None,
             Self::Merge(_, run) => Some(*run),
-            Self::Follow(submission) | Self::Examine(submission) => Some(submission.run),
+            Self::Follow(asked) | Self::Examine(asked) | Self::Name(asked) => Some(asked.run),
         }
     }
 }
@@ -98,6 +103,7 @@ pub(super) fn perform(work: &Work, tells: bool) -> Answer {
         Work::Merge(folder, run) => merge(folder, *run, tells),
         Work::Follow(submission) => follow(submission, tells),
         Work::Examine(submission) => examine(submission),
+        Work::Name(submission) => name(submission),
     };
     done.unwrap_or_else(|why| Answer::Failed(why.to_string()))
 }
@@ -136,6 +142,11 @@ fn examine(submission: &Submission) -> Result<Answer> {
         run_file::examine(folder, &fragment)?;
     }
     Ok(Answer::Done(Vec::new()))
+}
+
+fn name(submission: &Submission) -> Result<Answer> {
+    let summaries = fragment::summaries(&submission.fragment)?;
+    Ok(Answer::Named(Named::from(&summaries)))
 }
 
 /// Does what is asked for, one JSON value a line, until nobody asks any more; answers likewise.

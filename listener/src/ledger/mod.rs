@@ -12,6 +12,7 @@ mod merged;
 mod outbox;
 mod placing;
 mod state;
+mod unreadable;
 
 pub use attempts::{Attempt, Ending};
 pub use calling_off::Unfinished;

@@ -32,6 +32,8 @@ impl Service {
             }
             Answer::Done(fragments) => self.done(task, fragments),
             Answer::NotThere => self.missed(task),
+            // Asked for within a piece of work, and never the answer to all of it.
+            Answer::Named(_) => self.done_with(task.message),
             Answer::Refused(why) => {
                 warn!("a file submission is refused: {why}");
                 self.done_with(task.message);
