@@ -176,3 +176,17 @@ fn two_dynamic_listeners_by_mistake_share_the_work_also_when_one_is_killed_in_th
     assert_eq!(jobs(&database), (RUNS, RUNS, RUNS), "{}", why());
     assert_eq!(evaluations(&database), once(RUNS, &["raw"]), "{}", why());
 }
+
+#[test]
+fn in_one_folder_the_second_listener_names_the_first_and_ends() {
+    let site = Site::quiet();
+    let first = site.service(&["listen", "."]);
+    let is_ready = || first.said().contains("the listener is ready");
+    eventually("it is ready", || first.said(), is_ready);
+    let who = format!("process {} of ", first.id());
+    let second = Finished::of(&mut site.command(&site.listener(), &["listen", "."]));
+    second.failed(
+        1,
+        &["another listener is at work", &who, "stop that one first"],
+    );
+}
