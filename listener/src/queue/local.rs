@@ -20,8 +20,8 @@ use nix::unistd::Pid;
 use runledger_storage::sharing;
 
 use super::{
-    Account, Batch, Denied, Fault, JobState, NOT_INHERITED, Pace, Process, QueueManager, Refusal,
-    Ticket,
+    Account, Batch, Denied, Fault, JobState, Pace, Process, QueueManager, Refusal, Ticket,
+    inherited,
 };
 use crate::job::{Job, Request};
 use crate::ledger::{Attempt, Ending};
@@ -52,9 +52,7 @@ impl LocalSettings {
             .current_dir(&job.database_dir)
             .stdin(Stdio::null())
             .process_group(0);
-        for name in NOT_INHERITED {
-            command.env_remove(name);
-        }
+        inherited::keep_from(&mut command);
         if let Some(config) = &self.config {
             command.env("RUNLEDGER_CONFIG", config);
         }

@@ -3,6 +3,7 @@
 //! What queues have in common (the waiting line, limits, retries, the end of a job) is in `dispatch`.
 
 mod foreground;
+mod inherited;
 mod local;
 mod process;
 mod recorder;
@@ -22,17 +23,6 @@ use std::time::Duration;
 use crate::Result;
 use crate::job::{Job, Request};
 use crate::ledger::{Attempt, Ending, Handover};
-
-/// What a job inherits from a Slurm job or a desktop by mistake, and must not.
-pub(crate) const NOT_INHERITED: [&str; 7] = [
-    "SLURM_ARRAY_JOB_ID",
-    "SLURM_ARRAY_TASK_ID",
-    "DISPLAY",
-    "LD_PRELOAD",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-];
 
 /// How a queue names a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

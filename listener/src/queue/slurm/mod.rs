@@ -23,8 +23,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Batch, Denied, JobState, NOT_INHERITED, Pace, QueueManager, Refusal, Ticket, open_log,
-    user_name,
+    Batch, Denied, JobState, Pace, QueueManager, Refusal, Ticket, inherited, open_log, user_name,
 };
 use crate::Result;
 use crate::job::Request;
@@ -112,14 +111,7 @@ impl QueueManager for SlurmQueue {
                 &self.program,
             ))
             .current_dir(&first.database_dir);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SLURM_ARRAY_") {
-                sbatch.env_remove(name);
-            }
-        }
-        for name in NOT_INHERITED {
-            sbatch.env_remove(name);
-        }
+        inherited::keep_from(&mut sbatch);
         if let Some(config) = &self.config {
             sbatch.env("RUNLEDGER_CONFIG", config);
         }
