@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use runledger_listener::dispatch::{Dispatch, DispatchSettings, Queues};
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Limits, Queues};
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
 use runledger_listener::ledger::{Entry, Ledger, State};
@@ -22,6 +22,9 @@ struct Stage {
 /// Says its number, and keeps its arguments one a line.
 const SBATCH: &str = "printf '%s\\n' \"$@\" >> $HERE/submitted\necho >> $HERE/count\n\
                       echo \"$(wc -l < $HERE/count);solaris\"";
+/// Does not want the job.
+const REFUSES: &str = "echo 'sbatch: error: Batch job submission failed: Invalid partition name specified' >&2\n\
+                       exit 1";
 const NOTHING: &str = "true";
 
 impl Stage {
@@ -72,6 +75,15 @@ impl Stage {
     }
 
     fn dispatch(&self, settings: SlurmSettings, falls_back: bool) -> Dispatch {
+        self.dispatch_within(settings, falls_back, Limits::default())
+    }
+
+    fn dispatch_within(
+        &self,
+        settings: SlurmSettings,
+        falls_back: bool,
+        limits: Limits,
+    ) -> Dispatch {
         let program = self.path("runledger");
         let local = LocalQueue::new(LocalSettings {
             program: program.clone(),
@@ -87,6 +99,7 @@ impl Stage {
         };
         let settings = DispatchSettings {
             retries,
+            limits,
             ..DispatchSettings::default()
         };
         Dispatch::start(queues, settings, publisher(None))
@@ -251,14 +264,23 @@ fn a_job_that_an_administrator_holds_waits_and_says_so() {
 
 #[test]
 fn what_slurm_refuses_is_done_here_where_that_is_allowed() {
-    let refuses = "echo 'sbatch: error: Batch job submission failed: Invalid partition name specified' >&2\nexit 1";
-    let stage = Stage::new(refuses, NOTHING, NOTHING);
-    planned(stage.folder(), 7);
-    let dispatch = stage.dispatch(stage.settings(), true);
-    dispatch.look_at(stage.folder());
-    eventually("it runs here", || {
-        stage.text("here").contains("extract 1234 7 raw")
-    });
+    let in_a_database = Limits {
+        running: Some(1),
+        ..Limits::default()
+    };
+    let in_all = Limits {
+        running_total: Some(1),
+        ..Limits::default()
+    };
+    for limits in [Limits::default(), in_a_database, in_all] {
+        let stage = Stage::new(REFUSES, NOTHING, NOTHING);
+        planned(stage.folder(), 7);
+        let dispatch = stage.dispatch_within(stage.settings(), true, limits);
+        dispatch.look_at(stage.folder());
+        eventually("it runs here", || {
+            stage.text("here").contains("extract 1234 7 raw")
+        });
+    }
 }
 
 #[test]

@@ -122,7 +122,8 @@ impl Dispatcher {
         Ok(Report { open, left, next })
     }
 
-    fn note_load(&self, database_dir: &Path, open: &[Open]) {
+    /// What queues have of a database counts from now on, and nothing else.
+    pub(super) fn note_load(&self, database_dir: &Path, open: &[Open]) {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
         loads.set(database_dir, Load::of(open));
     }

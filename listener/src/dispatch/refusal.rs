@@ -47,7 +47,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// What the queue refuses is done on this machine, as far as it has room now.
+    /// What the queue refuses is done on this machine, as far as it has room now: the room that the submission took
+    /// is free again.
     fn do_here(
         &self,
         hand: &mut Hand<'_>,
@@ -55,6 +56,7 @@ impl Dispatcher {
         batch: &Batch,
         failures: &Failures,
     ) -> Result<()> {
+        self.note_load(hand.db.dir(), &hand.ledger.open_attempts()?);
         let room = self.grant(hand.db.dir(), batch.jobs.len(), local.limit());
         let mut here = Hand {
             ledger: &mut *hand.ledger,
