@@ -16,6 +16,7 @@ mod service;
 mod stale;
 mod suspects;
 mod work;
+mod worker_process;
 mod workers;
 
 pub use merging::{ATTENDED, Combined, combine_folder, merge_run};
