@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Report, Sighting};
@@ -128,7 +129,7 @@ impl Agenda {
     pub(super) fn open_in<'a>(
         &'a self,
         queue: &'a str,
-    ) -> impl Iterator<Item = (&'a Path, &'a Attempt)> {
+    ) -> impl Iterator<Item = (&'a Path, &'a Arc<Attempt>)> {
         let all = self
             .0
             .iter()

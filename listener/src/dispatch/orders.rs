@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::dispatcher::Dispatcher;
 use super::submission::Scope;
@@ -128,7 +129,7 @@ impl Dispatcher {
         let mut sightings = Vec::new();
         for queue in self.queues.all() {
             let own = open.iter().map(|open| &open.attempt);
-            let own: Vec<Attempt> = own
+            let own: Vec<Arc<Attempt>> = own
                 .filter(|attempt| attempt.queue == queue.name() && attempt.is_in_queue())
                 .cloned()
                 .collect();
@@ -151,6 +152,7 @@ fn in_queues(ledger: &Ledger, ids: &[String]) -> Result<Vec<Attempt>> {
     let wanted: BTreeSet<&String> = ids.iter().collect();
     let open = ledger.open_attempts()?.into_iter().map(|open| open.attempt);
     Ok(open
+        .map(Arc::unwrap_or_clone)
         .filter(|attempt| wanted.contains(&attempt.processing_id) && attempt.is_in_queue())
         .collect())
 }

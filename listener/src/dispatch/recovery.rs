@@ -25,7 +25,7 @@ impl Dispatcher {
     pub(super) fn recover(&self, ledger: &mut Ledger, open: &[Open]) -> Result<()> {
         let unclear = open
             .iter()
-            .map(|open| &open.attempt)
+            .map(|open| &*open.attempt)
             .filter(|attempt| is_abandoned(attempt));
         let unclear: Vec<Attempt> = unclear.cloned().collect();
         for queue in self.queues.all() {

@@ -224,7 +224,7 @@ impl Office {
     }
 
     fn ask(&self, queue: &dyn QueueManager, memory: &mut Memory) -> Result<()> {
-        let (dirs, attempts): (Vec<PathBuf>, Vec<Attempt>) = self
+        let (dirs, attempts): (Vec<PathBuf>, Vec<Arc<Attempt>>) = self
             .agenda()
             .0
             .open_in(queue.name())
@@ -234,7 +234,8 @@ impl Office {
             return Ok(());
         }
         let states = queue.states(&attempts)?;
-        let place: BTreeMap<_, _> = attempts.iter().map(name).zip(dirs).collect();
+        let names = attempts.iter().map(|attempt| name(attempt));
+        let place: BTreeMap<_, _> = names.zip(dirs).collect();
         let said = attempts
             .iter()
             .cloned()
@@ -245,15 +246,16 @@ impl Office {
         Ok(())
     }
 
-    fn pass_on(&self, news: Vec<Sighting>, place: &BTreeMap<(String, u32), PathBuf>) {
+    fn pass_on(&self, news: Vec<Sighting>, place: &BTreeMap<(&str, u32), PathBuf>) {
         if news.is_empty() {
             return;
         }
         let now = Instant::now();
         let mut agenda = self.agenda();
         for sighting in news {
-            if let Some(dir) = place.get(&name(&sighting.attempt)) {
-                agenda.0.add(dir, now).sightings.push(sighting);
+            let dir = place.get(&name(&sighting.attempt)).cloned();
+            if let Some(dir) = dir {
+                agenda.0.add(&dir, now).sightings.push(sighting);
             }
         }
         drop(agenda);
@@ -261,6 +263,6 @@ impl Office {
     }
 }
 
-fn name(attempt: &Attempt) -> (String, u32) {
-    (attempt.processing_id.clone(), attempt.number)
+fn name(attempt: &Attempt) -> (&str, u32) {
+    (&attempt.processing_id, attempt.number)
 }

@@ -1,6 +1,7 @@
 //! Asking a queue about all that it has, in one go, and what is news of its answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ledger::{Attempt, State};
@@ -10,7 +11,7 @@ use crate::queue::JobState;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {
     /// The attempt, as it was when the queue was asked.
-    pub attempt: Attempt,
+    pub attempt: Arc<Attempt>,
     /// What it said.
     pub state: JobState,
     /// Whether the queue has put it back into its line: it had begun before.
@@ -19,7 +20,7 @@ pub struct Sighting {
 
 impl Sighting {
     /// What a queue said that was asked about an attempt which was so far.
-    pub(super) fn of(attempt: Attempt, state: JobState) -> Self {
+    pub(super) fn of(attempt: Arc<Attempt>, state: JobState) -> Self {
         let is_requeued = attempt.started_at.is_some() && matches!(state, JobState::Waiting(_));
         Self {
             attempt,
@@ -120,7 +121,7 @@ mod tests {
     const WHILE: Duration = Duration::from_secs(30);
 
     fn sighting(state: &JobState) -> Vec<Sighting> {
-        vec![Sighting::of(Attempt::default(), state.clone())]
+        vec![Sighting::of(Arc::default(), state.clone())]
     }
 
     #[test]
@@ -141,7 +142,7 @@ mod tests {
             ..Attempt::default()
         };
         let mut is_put_back = |state: &JobState, started_at| {
-            let said = vec![Sighting::of(began(started_at), state.clone())];
+            let said = vec![Sighting::of(began(started_at).into(), state.clone())];
             let news = memory.news(said, now, WHILE);
             news.first().map(|sighting| sighting.is_requeued)
         };

@@ -118,7 +118,7 @@ impl Ledger {
         );
         let open = |row: &Row<'_>| {
             Ok(Open {
-                attempt: attempt(row)?,
+                attempt: attempt(row)?.into(),
                 state: State::of(&row.get::<_, String>(21)?),
             })
         };

@@ -1,6 +1,7 @@
 //! The waiting line: what may be submitted, what is to be submitted later, and what queues have.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::params;
 
@@ -10,8 +11,8 @@ use crate::Result;
 /// An attempt about whose end a queue is still to be asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Open {
-    /// The attempt.
-    pub attempt: Attempt,
+    /// The attempt; there may be many, and several look at them.
+    pub attempt: Arc<Attempt>,
     /// How far its job is.
     pub state: State,
 }
@@ -121,7 +122,10 @@ mod tests {
             chain: chain.map(Into::into),
             ..Attempt::default()
         };
-        Open { attempt, state }
+        Open {
+            attempt: attempt.into(),
+            state,
+        }
     }
 
     #[test]

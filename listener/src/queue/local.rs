@@ -10,7 +10,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -151,12 +151,12 @@ impl QueueManager for LocalQueue {
         Ok(attempts.iter().map(found).collect())
     }
 
-    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+    fn states(&self, attempts: &[Arc<Attempt>]) -> Result<Vec<JobState>> {
         let mut children = self.children();
-        let asked: Vec<_> = attempts.iter().map(key).collect();
+        let asked: Vec<_> = attempts.iter().map(|attempt| key(attempt)).collect();
         children.retain(|key, started| asked.contains(key) || !started.is_told);
         let mut at_jobs = None;
-        let mut state = |attempt: &Attempt| match children.get_mut(&key(attempt)) {
+        let mut state = |attempt: &Arc<Attempt>| match children.get_mut(&key(attempt)) {
             Some(started) => started.state(),
             None if attempt.process.is_some() => of_stranger(attempt),
             None if has_other_parent(attempt) => JobState::Running,

@@ -18,6 +18,7 @@ pub use recorder::Recorder;
 pub use slurm::{Netgroup, SlurmQueue, SlurmSettings, task_command};
 pub use surroundings::{Clusters, Surroundings};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Result;
@@ -196,7 +197,7 @@ pub trait QueueManager: Send + Sync {
     ///
     /// # Errors
     /// It does not answer: then nothing is known about any of them.
-    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>>;
+    fn states(&self, attempts: &[Arc<Attempt>]) -> Result<Vec<JobState>>;
 
     /// Ends these, or takes them out of the line. One that is gone already is no error. Returns those that whoever asks
     /// may not end: they go on.

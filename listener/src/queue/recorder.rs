@@ -1,5 +1,6 @@
 //! A queue that only writes down what it is given, for tests of what leads to a job.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -135,7 +136,7 @@ impl QueueManager for Recorder {
         Ok(attempts.iter().map(|_| None).collect())
     }
 
-    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+    fn states(&self, attempts: &[Arc<Attempt>]) -> Result<Vec<JobState>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let ids = attempts
             .iter()

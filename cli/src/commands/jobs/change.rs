@@ -168,7 +168,9 @@ fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> 
     let denied: BTreeMap<String, String> = denied
         .map(|denied| (denied.processing_id, denied.why))
         .collect();
-    let open = open.into_iter().map(|open| open.attempt.processing_id);
+    let open = open
+        .into_iter()
+        .map(|open| open.attempt.processing_id.clone());
     let again = open.filter(|id| ids.contains(id) && !done.contains(id));
     Ok(Done {
         again: again.collect(),

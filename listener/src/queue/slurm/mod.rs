@@ -19,8 +19,10 @@ mod words;
 pub use settings::{Netgroup, SlurmSettings};
 pub use task::task_command;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{
     Batch, Denied, JobState, Pace, QueueManager, Refusal, Ticket, inherited, open_log, user_name,
@@ -143,13 +145,13 @@ impl QueueManager for SlurmQueue {
         Ok(found)
     }
 
-    fn states(&self, attempts: &[Attempt]) -> Result<Vec<JobState>> {
+    fn states(&self, attempts: &[Arc<Attempt>]) -> Result<Vec<JobState>> {
         let mut states = vec![JobState::Silent; attempts.len()];
         let clusters = by_cluster(attempts);
         // A cluster that does not answer keeps nobody from hearing about the others.
         let said = std::thread::scope(|scope| {
             let ask = |(cluster, places): (Option<&str>, Vec<usize>)| {
-                let some: Vec<&Attempt> = places.iter().map(|place| &attempts[*place]).collect();
+                let some: Vec<&Attempt> = places.iter().map(|place| &*attempts[*place]).collect();
                 let cluster = cluster.map(str::to_owned);
                 scope.spawn(move || (places, self.states_of(cluster.as_deref(), &some)))
             };
@@ -202,11 +204,11 @@ fn tickets(batch: &Batch, id: &str, cluster: &str) -> Vec<Ticket> {
 }
 
 /// The places of the attempts of each cluster.
-fn by_cluster(attempts: &[Attempt]) -> BTreeMap<Option<&str>, Vec<usize>> {
+fn by_cluster<A: Borrow<Attempt>>(attempts: &[A]) -> BTreeMap<Option<&str>, Vec<usize>> {
     let mut clusters: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (place, attempt) in attempts.iter().enumerate() {
         clusters
-            .entry(attempt.cluster.as_deref())
+            .entry(attempt.borrow().cluster.as_deref())
             .or_default()
             .push(place);
     }
