@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use runledger_listener::dispatch::{Dispatch, DispatchSettings, Dispatcher, Limits, Order, Queues};
+use runledger_listener::dispatch::{
+    Dispatch, DispatchSettings, Dispatcher, Limits, Order, Queues, Sighting,
+};
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
 use runledger_listener::ledger::{Claim, Ending, Entry, Ledger, State};
@@ -272,6 +274,32 @@ fn a_job_whose_process_is_seen_to_be_dead_has_another_try_at_once() {
         recorder.say("1", said);
         eventually("another one is submitted", || recorder.batches().len() == 2);
     }
+}
+
+#[test]
+fn a_job_that_is_done_and_that_the_queue_would_do_again_is_taken_out_of_it() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let (job, dispatcher) = (
+        planned(folder.path(), 7),
+        by_hand(&recorder, Limits::default()),
+    );
+    dispatcher.turn(folder.path(), Vec::new(), true).unwrap();
+    let mut ledger = Ledger::open(folder.path()).unwrap();
+    let id = &job.processing_id;
+    let claim = ledger.claim(id, Some(1), &Process::this(), &Surroundings::default());
+    assert_eq!(claim.unwrap(), Claim::Granted(1));
+    ledger.end(id, 1, State::Finished, None, None).unwrap();
+    let attempt = ledger.last_attempt(id).unwrap().unwrap();
+    let put_back = Sighting {
+        is_requeued: true,
+        state: JobState::Waiting("BeginTime".into()),
+        attempt: attempt.into(),
+    };
+    let report = dispatcher
+        .turn(folder.path(), vec![put_back], true)
+        .unwrap();
+    assert_eq!(recorder.deleted(), ["1"]);
+    assert_eq!((entry(&job).state, report.open), (State::Finished, vec![]));
 }
 
 #[test]

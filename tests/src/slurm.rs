@@ -96,6 +96,15 @@ impl Slurm {
         let _ = self.update(cluster, &[&node, "state=resume"]);
     }
 
+    /// Lets a controller ask its node what it is at, as an operator would when jobs that have ended are said to run:
+    /// one that was killed may have missed their ends, and asks by itself after half an hour.
+    pub fn look_again(&self, cluster: &str) {
+        let conf = self.dir().join(format!("{cluster}.conf"));
+        let mut reconfigure = self.command("scontrol", &["reconfigure"]);
+        // A controller that does not answer is asked again later.
+        let _ = Finished::of(reconfigure.env("SLURM_CONF", conf));
+    }
+
     /// Starts those daemons again that have ended, as they were.
     ///
     /// # Panics

@@ -170,6 +170,16 @@ impl Dispatcher {
             {
                 self.remove(&entry.job, attempt)
             }
+            JobState::Waiting(_) if sighting.is_requeued && entry.state.is_final() => {
+                self.remove(&entry.job, attempt)?;
+                let why = "its queue put it back into its line although it was done".to_owned();
+                self.settle(
+                    ledger,
+                    entry.job,
+                    attempt.number,
+                    account(Fault::Queue, why),
+                )
+            }
             JobState::Waiting(why) if sighting.is_requeued => {
                 self.note_requeued(ledger, &entry.job, attempt, &why)
             }

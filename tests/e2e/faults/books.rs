@@ -12,8 +12,6 @@ use crate::stage::{Stage, Victim};
 pub(crate) struct Books {
     jobs: Vec<Entry>,
     attempts: Vec<Attempt>,
-    /// How many attempts a queue is still to be asked about.
-    open: usize,
     evaluations: Vec<Evaluation>,
     killed_jobs: BTreeSet<(String, u32)>,
     /// Whether Slurm may have forgotten, or ended, what it had started.
@@ -29,7 +27,6 @@ impl Books {
         Self {
             jobs: ledger.jobs().expect("the jobs"),
             attempts: ledger.all_attempts().expect("the attempts"),
-            open: ledger.open_attempts().expect("the attempts").len(),
             evaluations: evaluations(&dir),
             killed_jobs: stage.killed_jobs.clone(),
             is_forgetful: stage.blows.contains(&Victim::Controller),
@@ -40,7 +37,7 @@ impl Books {
     /// Whether nothing will follow, for as many runs.
     pub(crate) fn are_closed(&self, runs: u32) -> bool {
         let is_over = |entry: &Entry| entry.state.is_final();
-        self.jobs.len() >= runs as usize && self.jobs.iter().all(is_over) && self.open == 0
+        self.jobs.len() >= runs as usize && self.jobs.iter().all(is_over)
     }
 
     /// What each run that is finished has come to.
@@ -103,6 +100,7 @@ impl Books {
     fn wrong_jobs(&self, runs: u32) -> Vec<String> {
         let mut missing: BTreeSet<u32> = (1..=runs).collect();
         let mut wrong = Vec::new();
+        let finished = self.finished();
         for entry in &self.jobs {
             let run = entry.job.run.number.0;
             if !missing.remove(&run) {
@@ -110,7 +108,7 @@ impl Books {
             }
             let was_killed = self.last_attempt(entry).is_some_and(|a| self.was_killed(a));
             let is_right = match entry.state {
-                State::Finished => self.finished().contains_key(&run),
+                State::Finished => finished.contains_key(&run),
                 State::Failed => was_killed && is_killed(&entry.message),
                 _ => false,
             };

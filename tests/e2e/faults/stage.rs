@@ -112,6 +112,7 @@ impl<'a> Stage<'a> {
                 let slurm = self.slurm.expect("a Slurm");
                 slurm.kill("slurmctld-solaris");
                 slurm.start_again();
+                slurm.look_again("solaris");
             }
             Victim::Job => self.strike_a_job(),
         }
@@ -137,7 +138,7 @@ impl<'a> Stage<'a> {
     /// Waits for something to become true; meanwhile does what operators do.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, is_true: impl Fn() -> bool) {
-        let (begun, mut resumed) = (Instant::now(), Instant::now());
+        let (begun, mut resumed, mut looked) = (Instant::now(), Instant::now(), Instant::now());
         while !is_true() {
             let is_late = begun.elapsed() > PATIENCE;
             assert!(!is_late, "never happened: {what}\n{}", self.explain());
@@ -145,7 +146,11 @@ impl<'a> Stage<'a> {
                 self.slurm.inspect(|slurm| slurm.resume("solaris"));
                 resumed = Instant::now();
             }
-            std::thread::sleep(Duration::from_millis(20));
+            if looked.elapsed() > Duration::from_secs(10) {
+                self.slurm.inspect(|slurm| slurm.look_again("solaris"));
+                looked = Instant::now();
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
