@@ -32,8 +32,8 @@ const VICTIMS: [Victim; 5] = [
 
 /// A job takes about as long as this.
 const LONGEST_JOB_MS: u64 = 800;
-/// Retries and sessions that have to run out are waited for.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// Retries, sessions that have to run out, and the two minutes that Slurm waits before it does a job again.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Below `limit`, another number each time.
 pub(crate) fn random(limit: u64) -> u64 {
