@@ -42,11 +42,6 @@ impl Loudness {
             (_, 1) => LevelFilter::DEBUG,
             (_, _) => LevelFilter::TRACE,
         };
-        // The ends of jobs are told by the command.
-        let ends = match self.tells && self.verbose == 0 {
-            true => LevelFilter::ERROR,
-            false => ours,
-        };
         Targets::new()
             .with_default(ours.min(LevelFilter::WARN))
             .with_targets(["runledger", "kafka"].map(|ours_too| (ours_too, ours)))
@@ -54,7 +49,6 @@ impl Loudness {
                 ["context", "listener", "migrations", "storage"]
                     .map(|part| (format!("runledger_{part}"), ours)),
             )
-            .with_target("runledger_listener::job_end", ends)
     }
 }
 
@@ -66,6 +60,16 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line, for programs
     Json,
+}
+
+impl LogFormat {
+    /// The argument with which a process of ours logs in this way.
+    pub(crate) fn argument(self) -> &'static str {
+        match self {
+            Self::Text => "--log-format=text",
+            Self::Json => "--log-format=json",
+        }
+    }
 }
 
 /// Logs to stderr, and to `file` as well where one is given.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use runledger_context::value::Failure;
 use runledger_storage::{Database, fragment};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::Result;
 use crate::backoff;
@@ -144,7 +144,6 @@ fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -
 fn plan_again(ledger: &mut Ledger, entry: &Entry, ended: &Ended, retries: &Retries) -> Result<()> {
     let wait = retries.wait(entry.failures);
     let why = &ended.account.words;
-    info!(run = %ended.job.run, "{why}: trying again in {} s", wait.as_secs());
     let setback = Setback {
         reason: why.clone(),
         counts: true,
@@ -156,7 +155,6 @@ fn plan_again(ledger: &mut Ledger, entry: &Entry, ended: &Ended, retries: &Retri
 
 /// A job has failed for good: what its attempts had finished is kept.
 fn close(job: &Job, attempt: u32, why: &str, publisher: &mut Publisher) {
-    warn!(run = %job.run, "the job did not finish: {why}");
     let kept = hand_in(job, attempt, why);
     if let Kept::Fragment(fragment) = &kept {
         announce(job, fragment, publisher);
@@ -218,7 +216,11 @@ fn hand_in(job: &Job, attempt: u32, why: &str) -> Kept {
     match fragment::salvage(&writing, &running) {
         Ok(ready) => Kept::Fragment(ready),
         Err(why) => {
-            error!(run = %job.run, "what the job had finished cannot be read: {why}");
+            error!(
+                proposal = job.run.proposal.0,
+                run = job.run.number.0,
+                "what the job had finished cannot be read: {why}"
+            );
             Kept::Unreadable(why.to_string())
         }
     }
@@ -244,7 +246,11 @@ fn publish_end(job: &Job, publisher: &mut Publisher) {
             &Update::finished(job),
         ),
         Err(why) => {
-            error!(run = %job.run, "the clients are not told that the job has ended: {why}")
+            error!(
+                proposal = job.run.proposal.0,
+                run = job.run.number.0,
+                "the clients are not told that the job has ended: {why}"
+            )
         }
     }
 }
@@ -253,6 +259,6 @@ fn publish_end(job: &Job, publisher: &mut Publisher) {
 pub(crate) fn write_log(job: &Job, line: &str) {
     let written = open_log(job).map(|mut log| log.write_all(line.as_bytes()));
     if !matches!(written, Ok(Ok(()))) {
-        warn!(run = %job.run, log = %job.log().display(), "the log cannot be written");
+        warn!(proposal = job.run.proposal.0, run = job.run.number.0, log = %job.log().display(), "the log cannot be written");
     }
 }

@@ -85,6 +85,7 @@ impl Listener {
         let db = ListenerDb::open_with_patience(&settings.dir, PAUSE)?;
         refuse_sandbox(&db)?;
         dispatch.fall_back(db.may_run_locally()?);
+        dispatch.tell_of_ends();
         for site in db.sites()? {
             dispatch.look_at(&site.database_dir);
         }

@@ -13,6 +13,7 @@ use runledger_listener::dispatch::{
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
 use runledger_listener::ledger::{Claim, Ending, Entry, Ledger, State};
+use runledger_listener::monitor::Numbers;
 use runledger_listener::queue::{Account, Fault, JobState, Process, Recorder, Surroundings};
 use support::*;
 
@@ -55,6 +56,15 @@ fn shape(recorder: &Recorder) -> Vec<(usize, Option<u32>)> {
         .iter()
         .map(|batch| (batch.jobs.len(), batch.handover.width));
     shape.collect()
+}
+
+/// What a process finds that the recorder's queue has begun.
+fn in_queue(id: &str) -> Surroundings {
+    Surroundings {
+        queue_id: Some(id.into()),
+        cluster: Some("recorded".into()),
+        restarts: 0,
+    }
 }
 
 fn account(fault: Fault, words: &str) -> JobState {
@@ -204,6 +214,47 @@ fn a_node_that_fails_costs_a_try_and_a_users_error_is_final() {
 }
 
 #[test]
+fn an_end_is_counted_once_by_the_listener_whoever_has_settled_it() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let jobs = planned_many(folder.path(), 2);
+    let listener = by_hand(&recorder, Limits::default());
+    listener.tell_of_ends();
+    listener.turn(folder.path(), Vec::new(), true).unwrap();
+    let mut ledger = Ledger::open(folder.path()).unwrap();
+    for (job, task) in jobs.iter().zip(["1_0", "1_1"]) {
+        let claim = ledger.claim(
+            &job.processing_id,
+            Some(1),
+            &Process::this(),
+            &in_queue(task),
+        );
+        assert_eq!(claim.unwrap(), Claim::Granted(1));
+        recorder.say(
+            task,
+            account(Fault::Job, "its process ended with exit code 1"),
+        );
+    }
+    // Somebody looks at the jobs before the listener asks the queue again.
+    let looking = by_hand(&recorder, Limits::default());
+    looking.refresh(folder.path()).unwrap();
+    assert_eq!(entry(&jobs[0]).state, State::Failed);
+    for _ in 0..2 {
+        listener.refresh(folder.path()).unwrap();
+        looking.refresh(folder.path()).unwrap();
+    }
+    assert_eq!(counted(&listener, "failed"), Some(2));
+    assert_eq!(counted(&looking, "failed"), None);
+}
+
+/// How many jobs a monitor is told of that ended like this.
+fn counted(dispatcher: &Dispatcher, state: &str) -> Option<u32> {
+    let text = Numbers::with(dispatcher.numbers()).text().unwrap();
+    let name = format!("runledger_job_duration_seconds_count{{state=\"{state}\"}} ");
+    let count = text.lines().find_map(|line| line.strip_prefix(&name));
+    count.map(|count| count.parse().unwrap())
+}
+
+#[test]
 fn a_job_that_waits_for_ever_is_taken_out_and_submitted_anew() {
     let (folder, recorder) = (database(), Arc::new(Recorder::default()));
     let job = planned(folder.path(), 7);
@@ -231,13 +282,8 @@ fn begun_by(process: &Process, recorder: &Arc<Recorder>, folder: &Path) -> (Job,
     let dispatch = started(recorder, Limits::default());
     dispatch.look_at(folder);
     eventually("it is submitted", || entry(&job).state == State::Pending);
-    let in_queue = Surroundings {
-        queue_id: Some("1".into()),
-        cluster: Some("recorded".into()),
-        restarts: 0,
-    };
     let mut ledger = Ledger::open(folder).unwrap();
-    let claim = ledger.claim(&job.processing_id, Some(1), process, &in_queue);
+    let claim = ledger.claim(&job.processing_id, Some(1), process, &in_queue("1"));
     assert_eq!(claim.unwrap(), Claim::Granted(1));
     (job, dispatch)
 }

@@ -9,8 +9,10 @@ use std::time::{Duration, SystemTime};
 use runledger_listener::dispatch::{Dispatch, DispatchSettings, Limits, Queues};
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
-use runledger_listener::ledger::{Entry, Ledger, State};
-use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, SlurmSettings};
+use runledger_listener::ledger::{Claim, Entry, Ledger, State};
+use runledger_listener::queue::{
+    LocalQueue, LocalSettings, Process, SlurmQueue, SlurmSettings, Surroundings,
+};
 use support::*;
 
 /// Stand-ins for Slurm's commands, which are shell scripts that find their folder in `$HERE`.
@@ -175,6 +177,31 @@ fn accounts_that_do_not_answer_lose_nobody() {
         (stage.entry(&job).state, stage.attempts(&job)),
         (State::Submitted, 1)
     );
+}
+
+#[test]
+fn what_memory_a_job_took_is_known_though_the_accounts_are_slower_than_whoever_looks() {
+    let ended = in_queue("COMPLETED|None").replace("N/A", "$(date +%s)");
+    let books = "echo >> $HERE/asked\necho \"1|COMPLETED|0:0||$(date +%s)|r7-p1234-damnit\"";
+    let stage = Stage::new(SBATCH, NOTHING, books);
+    let (job, _dispatch) = stage.begin();
+    eventually("it was submitted", || !stage.text("count").is_empty());
+    let (id, mut ledger) = (&job.processing_id, Ledger::open(stage.folder()).unwrap());
+    let here = Surroundings::default();
+    let claim = ledger.claim(id, Some(1), &Process::this(), &here);
+    assert_eq!(claim.unwrap(), Claim::Granted(1));
+    ledger.end(id, 1, State::Finished, None, None).unwrap();
+    stage.tool("squeue", &ended);
+    let asked = stage.text("asked").len();
+    eventually("the accounts were asked", || {
+        stage.text("asked").len() > asked + 3
+    });
+    let step = "echo '1.batch|COMPLETED|0:0|1536K||batch'";
+    stage.tool("sacct", &format!("{books}\n{step}"));
+    eventually("its memory is known", || {
+        let last = ledger.last_attempt(id).unwrap().unwrap();
+        last.peak_memory == Some(1536 << 10)
+    });
 }
 
 #[test]

@@ -267,7 +267,12 @@ fn the_combiner_tells_a_service_manager_too() {
 
 #[test]
 fn the_log_is_json_for_programs_with_proposal_and_run_of_each_event_as_fields() {
-    let site = watching(Site::with_broker());
+    let site = Site::with_broker().watching(CONTEXT);
+    let merging = ["--log-format", "json", "combiner", "run"];
+    let mut combiner = Service::start(
+        &mut site.command(&site.listener(), &merging),
+        &site.path("combiner.log"),
+    );
     let mut listener = site.service(&["--log-format", "json", "listen", "."]);
     site.announce("migration_complete", 7);
     eventually(
@@ -275,22 +280,54 @@ fn the_log_is_json_for_programs_with_proposal_and_run_of_each_event_as_fields() 
         || listener.said(),
         || rows(&site) == Some(1.0),
     );
+    eventually(
+        "its job has ended",
+        || listener.said(),
+        || listener.said().contains("job ended"),
+    );
+    // Nobody can read its context file: it fails.
+    site.write("db/context.py", "import nothing_of_that_name\n");
+    site.announce("migration_complete", 8);
+    eventually(
+        "the other job has failed",
+        || listener.said(),
+        || listener.said().matches("job ended").count() == 2,
+    );
+    eventually(
+        "the first one is merged",
+        || combiner.said(),
+        || combiner.said().contains("merged"),
+    );
     assert_eq!(listener.stop(), Some(0), "{}", listener.said());
+    assert_eq!(combiner.stop(), Some(0), "{}", combiner.said());
     let file = std::fs::read_to_string(site.listener().join("damnit.log")).expect("the log");
     for log in [file, listener.said()] {
-        let lines: Vec<Value> = log
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
-            .collect();
-        let ours = |line: &&Value| line["proposal"] == 1234 && line["run"] == 7;
-        assert!(
-            lines
-                .iter()
-                .find(ours)
-                .is_some_and(|line| line["data"] == "raw"),
-            "{log}"
+        for event in ["job planned", "job submitted", "job ended"] {
+            assert_eq!(lines_of(&log, event, 7).len(), 1, "{event}: {log}");
+        }
+        assert_eq!(lines_of(&log, "job ended", 7)[0]["state"], "finished");
+        let failed = &lines_of(&log, "job ended", 8)[0];
+        assert_eq!(
+            (&failed["level"], &failed["state"]),
+            (&"WARN".into(), &"failed".into())
         );
+        let why = failed["reason"].as_str().expect("a reason");
+        assert!(why.contains("nothing_of_that_name"), "{why}");
     }
+    assert_eq!(
+        lines_of(&combiner.said(), "merged", 7).len(),
+        1,
+        "{}",
+        combiner.said()
+    );
+}
+
+/// The lines of a log about one event of a run of proposal 1234; all lines are JSON.
+fn lines_of(log: &str, event: &str, run: u32) -> Vec<Value> {
+    let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    let is_it =
+        |line: &Value| line["message"] == event && line["proposal"] == 1234 && line["run"] == run;
+    log.lines().map(read).filter(is_it).collect()
 }
 
 /// Where the listener said last that its numbers are.

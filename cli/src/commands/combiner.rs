@@ -13,16 +13,21 @@ use super::service::{self, Attendant};
 use super::{Site, stop};
 use crate::arguments::Combiner;
 use crate::failure::{Failure, Result};
-use crate::logging::Loudness;
+use crate::logging::{LogFormat, Loudness};
 use crate::place;
 
 /// All combiners share the work, also with DAMNIT's own.
 const GROUP: &str = "xfel-da-damnit-combiner";
 
 /// Runs the service, or merges one folder.
-pub(super) fn run(here: &Path, what: Combiner, loudness: Loudness, site: &Site) -> Result {
+pub(super) fn run(
+    here: &Path,
+    what: Combiner,
+    logging: (Loudness, LogFormat),
+    site: &Site,
+) -> Result {
     match what {
-        Combiner::Run => serve(here, loudness, site),
+        Combiner::Run => serve(here, logging, site),
         Combiner::Now { db_dir } => now(&place::absolute(&db_dir)?, site),
         Combiner::Worker { tells } => work(tells),
     }
@@ -35,17 +40,17 @@ pub(super) fn work(tells: bool) -> Result {
     serve_requests(std::io::stdin().lock(), std::io::stdout().lock(), tells).map_err(Failure::new)
 }
 
-/// This same program, as a process that merges for the service.
-fn worker(loudness: Loudness, site: &Site) -> Result<Vec<OsString>> {
+/// This same program, as a process that merges for the service, and logs as it does.
+fn worker((loudness, format): (Loudness, LogFormat), site: &Site) -> Result<Vec<OsString>> {
     let mut line = vec![site.local_jobs()?.program.into_os_string()];
     line.extend(loudness.arguments().map(OsString::from));
-    line.extend(["combiner", "worker"].map(OsString::from));
+    line.extend([format.argument(), "combiner", "worker"].map(OsString::from));
     let tells = site.config.updates.broker().is_some();
     line.extend(tells.then(|| "--tells".into()));
     Ok(line)
 }
 
-fn serve(here: &Path, loudness: Loudness, site: &Site) -> Result {
+fn serve(here: &Path, logging: (Loudness, LogFormat), site: &Site) -> Result {
     let settings = CombinerSettings {
         consumer: site
             .config
@@ -61,7 +66,7 @@ fn serve(here: &Path, loudness: Loudness, site: &Site) -> Result {
             }),
         publisher: site.publisher_settings(),
         dir: here.to_path_buf(),
-        worker: Some(worker(loudness, site)?),
+        worker: Some(worker(logging, site)?),
     };
     let keeper = Attendant::new(service::nothing_to_read)?;
     Ok(run_service(settings, &keeper)?)

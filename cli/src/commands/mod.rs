@@ -211,7 +211,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::Extract(extract) => extract::run(&here, extract, &site),
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
         Command::Jobs(jobs) => jobs::run(&here, jobs, &site),
-        Command::Combiner(what) => combiner::run(&here, what, loudness, &site),
+        Command::Combiner(what) => combiner::run(&here, what, (loudness, format), &site),
         Command::Table(table) => table::run(&table),
         Command::Demo(demo) => demo::run(&demo),
         Command::SaveResults => notebook::save_results(&site),

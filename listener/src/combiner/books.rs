@@ -63,7 +63,11 @@ impl Books {
         } = summaries;
         let saved = self.db.save_cells(run, rows, *start_time, provenance)?;
         for (name, why) in &saved.refused {
-            warn!(%run, "{name} is not in the table: {why}");
+            warn!(
+                proposal = run.proposal.0,
+                run = run.number.0,
+                "{name} is not in the table: {why}"
+            );
         }
         Ok(())
     }

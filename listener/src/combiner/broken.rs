@@ -64,7 +64,11 @@ pub(super) fn set_aside(
         Ok(place) => place,
         Err(also) => {
             let file = fragment.path.display();
-            error!(%run, "{file} cannot be read ({why}) nor set aside ({also})");
+            error!(
+                proposal = run.proposal.0,
+                run = run.number.0,
+                "{file} cannot be read ({why}) nor set aside ({also})"
+            );
             return Broken {
                 place: fragment.path.clone(),
                 substitute: None,
@@ -72,7 +76,11 @@ pub(super) fn set_aside(
         }
     };
     let file = place.display();
-    error!(%run, "a fragment cannot be read and is set aside as {file}: {why}");
+    error!(
+        proposal = run.proposal.0,
+        run = run.number.0,
+        "a fragment cannot be read and is set aside as {file}: {why}"
+    );
     let words = format!("the results cannot be read, and are kept as {file}: {why}");
     tell_log(database_dir, fragment, &words);
     tell_ledger(database_dir, fragment, &words);
@@ -80,7 +88,11 @@ pub(super) fn set_aside(
         .filter(|named| !named.variables.is_empty())
         .map(|named| tell_cells(database_dir, fragment, &words, &named, modified));
     let substitute = told.transpose().unwrap_or_else(|also| {
-        warn!(%run, "the cells of its variables do not say so: {also}");
+        warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "the cells of its variables do not say so: {also}"
+        );
         None
     });
     Broken { place, substitute }
@@ -97,7 +109,11 @@ fn tell_log(database_dir: &Path, fragment: &Fragment, words: &str) {
     let job = Job::new(run, RunData::All, database_dir.into(), Request::default());
     let written = open_log(&job).map(|mut log| log.write_all(line.as_bytes()));
     if !matches!(written, Ok(Ok(()))) {
-        warn!(%run, "its log cannot be written");
+        warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "its log cannot be written"
+        );
     }
 }
 
@@ -106,7 +122,12 @@ fn tell_ledger(database_dir: &Path, fragment: &Fragment, words: &str) {
     let told = Ledger::open(database_dir)
         .and_then(|ledger| ledger.came_to_nothing(fragment.token(), words));
     if let Err(why) = told {
-        warn!(run = %fragment.run, "its job counts as finished: {why}");
+        let run = fragment.run;
+        warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "its job counts as finished: {why}"
+        );
     }
 }
 

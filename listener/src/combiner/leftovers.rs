@@ -25,12 +25,25 @@ fn complete(writing: &Path, run: RunId) {
     if let (Ok(ready), Ok(modified)) = (&salvaged, modified) {
         let file = File::options().write(true).open(ready);
         if let Err(why) = file.and_then(|file| file.set_modified(modified)) {
-            warn!(%run, "{} looks newer than it is: {why}", ready.display());
+            warn!(
+                proposal = run.proposal.0,
+                run = run.number.0,
+                "{} looks newer than it is: {why}",
+                ready.display()
+            );
         }
     }
     match salvaged {
-        Ok(_) => info!(%run, "its job died unseen; what it had finished is merged"),
-        Err(why) => debug!(%run, "its job died unseen, and what it left cannot be read: {why}"),
+        Ok(_) => info!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "its job died unseen; what it had finished is merged"
+        ),
+        Err(why) => debug!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "its job died unseen, and what it left cannot be read: {why}"
+        ),
     }
 }
 

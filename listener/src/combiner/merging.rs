@@ -105,7 +105,12 @@ fn merge(books: &mut Books, run: RunId, combined: &mut Combined) -> Result<()> {
     stale::take_out(&books.ledger, run, &mut fragments)?;
     compose(&dir, run, &mut fragments, combined)?;
     books.enter(run, &fragments)?;
-    info!(%run, fragments = fragments.len(), "merged");
+    info!(
+        proposal = run.proposal.0,
+        run = run.number.0,
+        fragments = fragments.len(),
+        "merged"
+    );
     combined.runs.push(run);
     for Found { fragment, .. } in fragments {
         fragment::remove(&fragment)?;
@@ -155,7 +160,11 @@ fn leave_out(
 ) -> Option<Fragment> {
     let (run, why, is_for_now) = (fragment.run, why.to_string(), why.is_of_the_system());
     if is_for_now {
-        warn!(%run, "a fragment cannot be read now, and waits: {why}");
+        warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "a fragment cannot be read now, and waits: {why}"
+        );
         combined.waiting.push((run, why));
         return None;
     }

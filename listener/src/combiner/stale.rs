@@ -41,7 +41,12 @@ fn trim(found: &mut Found, newer: &HashMap<String, f64>) -> Result<()> {
         return Ok(());
     }
     let (run, file) = (found.fragment.run, found.fragment.path.display());
-    info!(%run, "newer values are kept of {}, which {file} has too", stale.join(", "));
+    info!(
+        proposal = run.proposal.0,
+        run = run.number.0,
+        "newer values are kept of {}, which {file} has too",
+        stale.join(", ")
+    );
     fragment::trim(&found.fragment, &stale)?;
     found.summaries.rows.retain(|(name, _)| !is_stale(name));
     Ok(())

@@ -67,7 +67,12 @@ impl Suspects {
         run_file::make_room_for(folder, fragment)?;
         let crashes = self.count(&fragment.path);
         let (run, file) = (fragment.run, fragment.path.display());
-        warn!(%run, crashes, "{file} has crashed a process that read nothing else: {why}");
+        warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            crashes,
+            "{file} has crashed a process that read nothing else: {why}"
+        );
         if crashes < CRASHES {
             return Ok(false);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::submission::Scope;
 use super::{DispatchSettings, Queues, Sighting};
 use crate::Result;
 use crate::job::Job;
-use crate::job_end::{self, Outcome};
+use crate::job_end;
 use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Load, Open, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
@@ -64,6 +65,8 @@ pub struct Dispatcher {
     pub(super) publisher: Mutex<Option<Publisher>>,
     pub(super) loads: Mutex<Loads>,
     pub(super) numbers: Jobs,
+    /// Whether the ends of jobs are told of here.
+    pub(super) tells_of_ends: AtomicBool,
     /// Queues that do not answer: until when they are left alone, and how often that was so in a row.
     pub(super) resting: Mutex<BTreeMap<&'static str, (Instant, u32)>>,
 }
@@ -78,8 +81,14 @@ impl Dispatcher {
             publisher: Mutex::new(Some(publisher)),
             loads: Mutex::default(),
             numbers: Jobs::default(),
+            tells_of_ends: false.into(),
             resting: Mutex::default(),
         }
+    }
+
+    /// Numbers of the jobs that end.
+    pub fn numbers(&self) -> Jobs {
+        self.numbers.clone()
     }
 
     /// A database's turn. A folder without a ledger has nothing to do.
@@ -105,6 +114,7 @@ impl Dispatcher {
             true => self.submit_due(&mut ledger, &standing.open, Scope::All)?,
             false => None,
         };
+        self.take_ends(&ledger)?;
         standing.update(&ledger)?;
         self.report(&ledger, standing.open, put_off)
     }
@@ -185,7 +195,11 @@ impl Dispatcher {
             }
             JobState::Waiting(_) | JobState::Running | JobState::Silent => Ok(()),
             JobState::Other(word) => {
-                debug!(run = %entry.job.run, "the queue says {word:?}");
+                debug!(
+                    proposal = entry.job.run.proposal.0,
+                    run = entry.job.run.number.0,
+                    "the queue says {word:?}"
+                );
                 ledger.remark(id, &format!("the queue says: {word}"))
             }
             JobState::Stuck(why) => {
@@ -224,7 +238,11 @@ impl Dispatcher {
         why: &str,
     ) -> Result<()> {
         if ledger.observe_requeued(&job.processing_id)? {
-            info!(run = %job.run, "the queue has put the job back into its line");
+            info!(
+                proposal = job.run.proposal.0,
+                run = job.run.number.0,
+                "the queue has put the job back into its line"
+            );
             let pending = Update::pending(job, attempt.ticket().as_ref());
             self.tell(&job.database_dir, &[pending]);
         }
@@ -247,36 +265,19 @@ impl Dispatcher {
         let retries = self.settings().retries;
         let settled =
             self.publishing(|publisher| job_end::settle(ledger, &ended, &retries, publisher));
-        if let Some(outcome) = settled.transpose()?
-            && outcome != Outcome::Elsewhere
-        {
-            let (run, data) = (ended.job.run, ended.job.data);
-            info!(%run, %data, ?outcome, "job ended");
-            self.count_end(ledger, &ended.job, attempt)?;
-        }
-        Ok(())
-    }
-
-    /// For a monitor: how long it took, if that is its end.
-    fn count_end(&self, ledger: &Ledger, job: &Job, attempt: u32) -> Result<()> {
-        let state = ledger.state(&job.processing_id)?;
-        let last = ledger.last_attempt(&job.processing_id)?;
-        if let (Some(state), Some(last)) = (state, last)
-            && state.is_final()
-            && last.number == attempt
-            && let (Some(began), Some(ended)) = (last.started_at, last.ended_at)
-        {
-            let took = Duration::from_secs_f64((ended - began).max(0.0));
-            self.numbers.ended(state.as_str(), took);
-        }
-        Ok(())
+        settled.transpose().map(drop)
     }
 
     /// Takes an attempt out of its queue that nobody wants any more. If that may not be, it does nothing when its turn
     /// comes.
     fn remove(&self, job: &Job, attempt: &Attempt) -> Result<()> {
         for denied in self.delete(std::slice::from_ref(attempt))? {
-            warn!(run = %job.run, "the queue does not give the job up: {}", denied.why);
+            warn!(
+                proposal = job.run.proposal.0,
+                run = job.run.number.0,
+                "the queue does not give the job up: {}",
+                denied.why
+            );
         }
         Ok(())
     }

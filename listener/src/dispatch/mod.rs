@@ -6,6 +6,7 @@
 mod agenda;
 mod changing;
 mod dispatcher;
+mod ends;
 mod gather;
 mod orders;
 mod queues;

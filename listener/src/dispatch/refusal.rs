@@ -29,12 +29,21 @@ impl Dispatcher {
                 hand.set_back(batch, &why, false, None)?;
             }
             Refusal::NotNow(why) => {
-                debug!(%run, "the job cannot be started, trying again: {why}");
+                debug!(
+                    proposal = run.proposal.0,
+                    run = run.number.0,
+                    "the job cannot be started, trying again: {why}"
+                );
                 let next_try = ledger::now() + self.settings().retries.first.as_secs_f64();
                 hand.set_back(batch, &why, false, Some(next_try))?;
             }
             Refusal::Refused(why) => {
-                warn!(%run, jobs = batch.jobs.len(), "the queue refuses: {why}");
+                warn!(
+                    proposal = run.proposal.0,
+                    run = run.number.0,
+                    jobs = batch.jobs.len(),
+                    "the queue refuses: {why}"
+                );
                 match self.queues.stand_in() {
                     Some(local) if local.name() != hand.queue.name() => {
                         hand.set_back(batch, &why, false, None)?;

@@ -78,6 +78,11 @@ impl Dispatch {
         self.office.dispatcher.queues.fall_back(allowed);
     }
 
+    /// As [`Dispatcher::tell_of_ends`].
+    pub fn tell_of_ends(&self) {
+        self.office.dispatcher.tell_of_ends();
+    }
+
     /// As [`Dispatcher::change`].
     pub fn change(&self, settings: DispatchSettings) {
         self.office.dispatcher.change(settings);
@@ -93,9 +98,9 @@ impl Dispatch {
         self.office.agenda().0.by_state()
     }
 
-    /// Numbers of the jobs that end.
+    /// As [`Dispatcher::numbers`].
     pub fn numbers(&self) -> Jobs {
-        self.office.dispatcher.numbers.clone()
+        self.office.dispatcher.numbers()
     }
 
     /// As [`Dispatcher::publish_with`].

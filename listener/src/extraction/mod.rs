@@ -174,7 +174,13 @@ fn evaluate(
     worker.on_submission(submission::taken_by(telling.clone()));
     let selection = selection(worker.manifest(), job, settings);
     let work = Work::of(job, &selection, worker.manifest());
-    info!(run = %job.run, "evaluating {} of {} variables", work.count(), worker.manifest().variables.len());
+    info!(
+        proposal = job.run.proposal.0,
+        run = job.run.number.0,
+        "evaluating {} of {} variables",
+        work.count(),
+        worker.manifest().variables.len()
+    );
     let recorded = recording::record(job, attempt, settings, &mut worker, &work, &limits);
     drop(heartbeat);
     let handed_in = recorded.and_then(|(fragment, extracted)| {

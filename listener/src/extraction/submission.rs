@@ -70,7 +70,12 @@ fn save(
 ) -> Result<PathBuf> {
     let fragment = write(submission)?;
     if let Err(why) = hand_in(&submission.database_dir, &fragment, submission.run) {
-        error!(run = %submission.run, "{} is saved, and waits to be merged: {why}", fragment.display());
+        error!(
+            proposal = submission.run.proposal.0,
+            run = submission.run.number.0,
+            "{} is saved, and waits to be merged: {why}",
+            fragment.display()
+        );
     }
     Ok(fragment)
 }

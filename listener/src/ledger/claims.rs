@@ -183,7 +183,7 @@ fn begin(
          VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5, iif(?7 IS NULL, NULL, ?5))
          ON CONFLICT (processing_id, number) DO UPDATE SET
              host = excluded.host, pid = excluded.pid, pid_started = excluded.pid_started,
-             started_at = excluded.started_at, seen_at = excluded.seen_at, ended_at = NULL, settled = 0,
+             started_at = excluded.started_at, seen_at = excluded.seen_at, ended_at = NULL, settled = 0, told = 0,
              cluster = coalesce(cluster, excluded.cluster), queue_id = coalesce(queue_id, excluded.queue_id)",
         params![
             processing_id,

@@ -6,6 +6,7 @@ mod attempts;
 mod calling_off;
 mod claims;
 mod ending;
+mod ends;
 mod jobs;
 mod line;
 mod merged;
@@ -17,6 +18,7 @@ mod unreadable;
 pub use attempts::{Attempt, Ending};
 pub use calling_off::Unfinished;
 pub use claims::Claim;
+pub use ends::End;
 pub use jobs::{Entry, Planned, Progress, Wanted};
 pub use line::{Load, Open};
 pub use outbox::Waiting;
@@ -62,6 +64,12 @@ const CHAIN: Chain = Chain {
             version: 5,
             title: "messages without a job of their own",
             sql: include_str!("../../schema/ledger/0005_coalesced.sql"),
+            done: None,
+        },
+        Step {
+            version: 6,
+            title: "ends that were told of",
+            sql: include_str!("../../schema/ledger/0006_told.sql"),
             done: None,
         },
     ],
@@ -185,5 +193,6 @@ mod tests {
         );
         let done = ledger.last_attempt("done").unwrap().unwrap();
         assert_eq!((done.exit_code, done.ended_at), (Some(0), Some(4.0)));
+        assert_eq!(ledger.take_ends().unwrap(), [], "that was long ago");
     }
 }

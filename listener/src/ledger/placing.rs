@@ -137,7 +137,8 @@ impl Ledger {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (processing_id, number) in attempts {
             transaction.execute(
-                "UPDATE attempts SET settled = 1, ended_at = coalesce(ended_at, ?3), reason = coalesce(reason, ?4)
+                "UPDATE attempts SET settled = 1, ended_at = coalesce(ended_at, ?3), reason = coalesce(reason, ?4),
+                        told = queue_id IS NULL AND pid IS NULL
                  WHERE processing_id = ?1 AND number = ?2",
                 params![processing_id, number, now(), setback.reason],
             )?;

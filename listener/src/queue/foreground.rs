@@ -74,7 +74,11 @@ fn give_up(ledger: &mut Ledger, job: &Job, attempt: u32, why: &Error) {
         .end(id, attempt, State::Failed, Some(&why.to_string()), None)
         .and_then(|_| ledger.settled(id, attempt));
     if let Err(error) = ended {
-        warn!(run = %job.run, "the job does not start, and that cannot be written down: {error}");
+        warn!(
+            proposal = job.run.proposal.0,
+            run = job.run.number.0,
+            "the job does not start, and that cannot be written down: {error}"
+        );
     }
 }
 

@@ -72,10 +72,7 @@ fn command(site: &Site, loudness: Loudness, format: LogFormat) -> Result<Vec<Pat
         words.push("--quiet".into());
     }
     words.extend((0..loudness.verbose).map(|_| "--verbose".into()));
-    if format == LogFormat::Json {
-        words.push("--log-format=json".into());
-    }
-    words.extend(["listen", "."].map(Into::into));
+    words.extend([format.argument(), "listen", "."].map(Into::into));
     Ok(words)
 }
 

@@ -101,12 +101,13 @@ impl Service {
     /// What looking found is found again, if it takes so long.
     fn postpone(&mut self, task: Task, why: &str) {
         let folder = task.work.folder().display().to_string();
-        let run = task.work.run().map(|run| run.to_string());
-        let run = run.unwrap_or_default();
+        let of_run = task.work.run();
+        let proposal = of_run.map(|run| run.proposal.0);
+        let run = of_run.map(|run| run.number.0);
         if task.wait < LONGEST_RETRY {
-            debug!(run, folder, "its fragments wait: {why}");
+            debug!(proposal, run, folder, "its fragments wait: {why}");
         } else {
-            warn!(run, folder, "its fragments wait: {why}");
+            warn!(proposal, run, folder, "its fragments wait: {why}");
             if task.message.is_none() {
                 return self.forget(&task.work);
             }

@@ -18,6 +18,8 @@ pub(super) const AT_ONCE: usize = 2000;
 
 /// After so many seconds the accounts know how a job ended, or never will.
 const BOOKED: f64 = 60.0;
+/// After so many seconds they know what memory a job took that did not say how it went: somebody waits for its end.
+const MEASURED: f64 = 10.0;
 
 impl SlurmQueue {
     /// What a command came to, well or not.
@@ -126,6 +128,7 @@ impl SlurmQueue {
             // How it ended is not in the queue.
             (_, Err(_)) => JobState::Silent,
             (row, Ok(books)) => match (self.in_books(books, attempt), row) {
+                (Some(state), Some(row)) if is_unmeasured(&state, row, attempt) => JobState::Silent,
                 (Some(state), _) => state,
                 (None, Some(row)) if self.settings.accounting && is_fresh(row) => JobState::Silent,
                 (None, Some(row)) => row.state(),
@@ -171,8 +174,23 @@ fn is_by_hand(attempt: &Attempt) -> bool {
 
 /// Whether the books may not know yet how it ended.
 fn is_fresh(row: &Row) -> bool {
+    has_just_ended(row, BOOKED)
+}
+
+/// Whether the books may not know yet what memory a job took that has begun.
+fn is_unmeasured(state: &JobState, row: &Row, attempt: &Attempt) -> bool {
+    let wait = match attempt.ended_at {
+        Some(_) => BOOKED,
+        None => MEASURED,
+    };
+    let is_unknown = matches!(state, JobState::Ended(account) if account.peak_memory.is_none());
+    is_unknown && attempt.process.is_some() && has_just_ended(row, wait)
+}
+
+fn has_just_ended(row: &Row, seconds: f64) -> bool {
     let now = ledger::now();
-    row.ended_at.is_some_and(|ended_at| now < ended_at + BOOKED)
+    row.ended_at
+        .is_some_and(|ended_at| now < ended_at + seconds)
 }
 
 /// Its name in Slurm; the log is named after the run.
