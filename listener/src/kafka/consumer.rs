@@ -43,13 +43,15 @@ pub struct Consumer {
 
 /// Positions are committed in the background, but only those that were stored. A position that
 /// the broker no longer has (it expired, or the broker was wiped) goes on with what there is. A backlog stays with the
-/// broker but for a few megabytes: the library's own limit is 64 MB a consumer.
-const OURS: [(&str, &str); 6] = [
+/// broker but for a few megabytes: the library's own limits are 64 MB a consumer and 100,000 messages, of which each
+/// takes some hundred bytes more than what it says.
+const OURS: [(&str, &str); 7] = [
     ("enable.auto.commit", "true"),
     ("auto.commit.interval.ms", "1000"),
     ("auto.offset.reset", "earliest"),
     ("allow.auto.create.topics", "true"),
     ("queued.max.messages.kbytes", "4096"),
+    ("queued.min.messages", "2000"),
     ("fetch.max.bytes", "4194304"),
 ];
 
