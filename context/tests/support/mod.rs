@@ -10,10 +10,21 @@ use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
 use runledger_context::selection::Selection;
-use runledger_context::value::{Cell, Failure, Outcome};
+use runledger_context::value::{Array, Cell, Dtype, Failure, Outcome};
 use runledger_context::worker::{Broken, CutShort, End, Event, Limits, Request, Setup, Worker};
 use runledger_context::{Error, Result};
 use tempfile::TempDir;
+
+/// A type, a shape and the bytes in hexadecimal.
+pub(crate) fn array(array: &Array) -> (Dtype, &[usize], String) {
+    let hex = array
+        .bytes
+        .in_memory()
+        .unwrap()
+        .iter()
+        .map(|byte| format!("{byte:02x}"));
+    (array.dtype.clone(), &array.shape, hex.collect())
+}
 
 /// The interpreter of the tests: it has NumPy; some tests need xarray, extra_data and damnit too.
 pub(crate) fn python() -> PathBuf {

@@ -1,6 +1,7 @@
 //! What several tests of the database need.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod damnit;
 pub(crate) mod results;
 
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use runledger_context::run::{Proposal, RunData, RunId};
 use runledger_context::selection::Selection;
 use runledger_context::worker::{End, Event, Limits, Request, Setup, Worker};
+use runledger_storage::database::DeclaredVariable;
 use runledger_storage::{CellValue, Database, Row};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -23,6 +25,16 @@ pub(crate) fn database() -> (TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::create(folder.path(), PROPOSAL).unwrap();
     (folder, database)
+}
+
+/// A variable of a context file.
+pub(crate) fn declared(name: &str, tags: &[&str]) -> DeclaredVariable {
+    DeclaredVariable {
+        name: name.into(),
+        title: name.to_uppercase(),
+        description: None,
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+    }
 }
 
 /// A connection beside ours, as another program has it.
