@@ -221,6 +221,7 @@ fn a_folder_without_a_context_file_is_named() {
         database_dir: folder.path().into(),
         memory: None,
         keep: None,
+        environment: Default::default(),
     };
     let why = Worker::start(setup, &seconds(60)).unwrap_err();
     assert!(why.to_string().ends_with("/context.py"), "{why}");

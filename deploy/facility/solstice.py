@@ -19,12 +19,16 @@ class Scan:
         raise KeyError(name)
 
 
+def root():
+    """Where the visits are: for a job, the `root` of the configuration."""
+    return Path(os.environ.get("XFEL_DATA_ROOT", "/data/visits"))
+
+
 def open_scan(visit, scan, data="all"):
     """`data`: "raw", "proc" or "all". FileNotFoundError tells that there is none."""
-    root = Path(os.environ.get("XFEL_DATA_ROOT", "/data/visits"))
-    found = sorted(root.glob(f"*/visit-{visit}/scans/{scan:04}"))
+    found = sorted(root().glob(f"*/visit-{visit}/scans/{scan:04}"))
     if not found:
-        raise FileNotFoundError(f"visit {visit} has no scan {scan} below {root}")
+        raise FileNotFoundError(f"visit {visit} has no scan {scan} below {root()}")
     reduced = found[0] / "reduced"
     if data == "proc" and not reduced.is_dir():
         raise FileNotFoundError(f"{reduced} is not there")

@@ -159,6 +159,30 @@ pub struct DataSettings {
     pub run: String,
 }
 
+/// By these, extra_data and DAMNIT's programs find the root, and openers of a site may.
+const ROOT_VARIABLES: [&str; 2] = ["EXTRA_DATA_DATA_ROOT", "XFEL_DATA_ROOT"];
+
+impl DataSettings {
+    /// Takes the root that the environment names, if it names one; `get` looks into it.
+    pub fn with_environment(mut self, get: impl Fn(&str) -> Option<String>) -> Self {
+        if let Some(root) = ROOT_VARIABLES.into_iter().find_map(get) {
+            self.root = root.into();
+        }
+        self
+    }
+
+    /// What users' Python has to have in its environment, beside what is there, to find the root.
+    pub fn environment(&self, get: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+        let missing = ROOT_VARIABLES
+            .into_iter()
+            .filter(|name| get(name).is_none());
+        let root = self.root.to_string_lossy();
+        missing
+            .map(|name| (name.to_owned(), root.clone().into_owned()))
+            .collect()
+    }
+}
+
 impl Default for DataSettings {
     fn default() -> Self {
         Self {
@@ -173,6 +197,15 @@ impl Default for DataSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_environment_says_of_the_root_is_left_as_it_is() {
+        let get = |name: &str| (name == "XFEL_DATA_ROOT").then(|| "/elsewhere".to_owned());
+        let data = DataSettings::default().with_environment(get);
+        assert_eq!(data.root, PathBuf::from("/elsewhere"));
+        let missing = [("EXTRA_DATA_DATA_ROOT".to_owned(), "/elsewhere".to_owned())];
+        assert_eq!(data.environment(get), missing.into());
+    }
 
     #[test]
     fn a_start_is_a_word_or_a_time() {

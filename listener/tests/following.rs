@@ -87,6 +87,7 @@ impl Stage {
         ExtractionSettings {
             python: python.map_or_else(|| "python3".into(), Into::into),
             opener: None,
+            environment: Default::default(),
             time_limit: Duration::from_secs(300),
             variable_time_limit: None,
             memory: None,

@@ -118,6 +118,16 @@ impl Site {
         self.path("data")
     }
 
+    /// Lets EXtra-data write the runs of the demo, those of proposal 900123.
+    ///
+    /// # Panics
+    /// It cannot.
+    pub fn make_runs(&self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo/make_runs.py");
+        let mut make = Command::new(python());
+        Finished::of(make.arg(script).arg(self.data_root())).succeeded();
+    }
+
     /// The listener's folder.
     pub fn listener(&self) -> PathBuf {
         self.path("listener")
@@ -186,8 +196,9 @@ impl Site {
             .current_dir(dir)
             .env("RUNLEDGER_CONFIG", self.path("runledger.toml"))
             .env("XDG_CACHE_HOME", self.path("cache"))
-            .env("XFEL_DATA_ROOT", self.data_root())
-            .env("EXTRA_DATA_DATA_ROOT", self.data_root())
+            // Where the data is, the configuration says.
+            .env_remove("XFEL_DATA_ROOT")
+            .env_remove("EXTRA_DATA_DATA_ROOT")
             .env("AMORE_BROKER", &self.broker_address);
         command
     }

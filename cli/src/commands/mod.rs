@@ -78,6 +78,7 @@ impl Site {
         ExtractionSettings {
             python: self.config.context.python.clone(),
             opener: (!opener.is_empty()).then(|| opener.clone()),
+            environment: self.config.data.environment(config::variable),
             time_limit: self.config.jobs.time_limit,
             context_workers: self.config.jobs.context_workers.max(1),
             keep_python: self.config.jobs.keep_python(),

@@ -217,11 +217,14 @@ impl Config {
         if let Some(broker) = get("AMORE_BROKER") {
             self.updates.broker = broker;
         }
-        if let Some(root) = get("EXTRA_DATA_DATA_ROOT").or_else(|| get("XFEL_DATA_ROOT")) {
-            self.data.root = root.into();
-        }
+        self.data = self.data.with_environment(get);
         self
     }
+}
+
+/// A variable of this process's environment; an empty one says nothing.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Half of this machine's cores, at least one and at most ten, as DAMNIT does.

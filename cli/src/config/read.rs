@@ -40,7 +40,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Error> {
         Some(path) => from_file(path)?,
         None => Config::of(Profile::of_this_host()),
     };
-    Ok(config.with_environment(|name| std::env::var(name).ok().filter(|v| !v.is_empty())))
+    Ok(config.with_environment(super::variable))
 }
 
 fn from_file(path: &Path) -> Result<Config, Error> {

@@ -22,6 +22,7 @@ mod submission;
 mod turns;
 mod warm;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,8 @@ pub struct Setup {
     pub memory: Option<u64>,
     /// How long a Python that has imported everything may wait for the next job here; None: none is kept.
     pub keep: Option<Duration>,
+    /// Its environment has these beside what this process has.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A Python that has read the context file. When it is dropped, all its processes end.

@@ -41,6 +41,7 @@ impl Spawned {
             .arg(script)
             .arg(CHANNEL_FD.to_string())
             .arg(setup.memory.unwrap_or(0).to_string())
+            .envs(&setup.environment)
             .env(variable, value)
             .current_dir(&setup.database_dir)
             .stdin(Stdio::null())

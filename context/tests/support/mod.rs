@@ -90,6 +90,7 @@ impl Folder {
             database_dir: self.path().to_path_buf(),
             memory: None,
             keep: None,
+            environment: Default::default(),
         }
     }
 

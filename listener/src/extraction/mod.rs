@@ -9,6 +9,7 @@ mod work;
 
 pub use submission::save_results;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct ExtractionSettings {
     pub python: PathBuf,
     /// `module:function` that opens a run; None: extra_data.
     pub opener: Option<String>,
+    /// What the interpreter finds in its environment beside what is there, such as where the runs are.
+    pub environment: BTreeMap<String, String>,
     /// A job that takes longer is ended.
     pub time_limit: Duration,
     /// A variable that takes longer is ended; the job goes on with the others.
@@ -229,6 +232,7 @@ fn setup(db: &Database, settings: &ExtractionSettings) -> Result<Setup> {
         database_dir: db.dir().to_path_buf(),
         memory: settings.memory,
         keep: settings.keep_python,
+        environment: settings.environment.clone(),
     })
 }
 

@@ -3,12 +3,10 @@
 mod on_purpose;
 
 use std::ffi::OsStr;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use on_purpose::{Difference, ON_PURPOSE, Subject};
-use runledger_tests::{Finished, Site, python};
+use runledger_tests::{Finished, Site};
 use serde_json::Value;
 
 /// The context file is these, one after the other.
@@ -50,9 +48,7 @@ fn context() -> String {
 
 fn with_runs() -> Site {
     let site = Site::quiet();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo/make_runs.py");
-    let mut command = Command::new(python());
-    Finished::of(command.arg(script).arg(site.data_root())).succeeded();
+    site.make_runs();
     site
 }
 

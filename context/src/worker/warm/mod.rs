@@ -35,6 +35,7 @@ pub(super) fn leave(
         .arg(place.folder())
         .arg(place.name())
         .arg(patience.as_secs().to_string())
+        .envs(&setup.environment)
         .env(STAYS.0, STAYS.1)
         .current_dir(&setup.database_dir)
         .stdin(read_from(imported)?)

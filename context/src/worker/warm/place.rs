@@ -57,7 +57,7 @@ impl Place {
         let cache = runtime::cache().ok()?;
         // A runtime outside of it is gone after the job.
         script.starts_with(&cache).then_some(())?;
-        let environment = environment()?;
+        let environment = environment(setup)?;
         let mut hasher = DefaultHasher::new();
         let host = nix::unistd::gethostname().ok()?;
         (host, &setup.python, &setup.database_dir, script).hash(&mut hasher);
@@ -140,9 +140,11 @@ impl Place {
     }
 }
 
-/// The environment of this process; None if there is something in it that is no text.
-fn environment() -> Option<BTreeMap<String, String>> {
+/// The environment of a worker; None if there is something in it that is no text.
+fn environment(setup: &Setup) -> Option<BTreeMap<String, String>> {
     let texts = std::env::vars_os()
         .map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    texts.collect()
+    let mut all: BTreeMap<String, String> = texts.collect::<Option<_>>()?;
+    all.extend(setup.environment.clone());
+    Some(all)
 }
