@@ -101,6 +101,34 @@ mod tests {
         assert_eq!(numbers, (1..=LATEST).collect::<Vec<_>>());
     }
 
+    /// Every object of a schema with its statement, without comments and in one spelling of blanks.
+    fn statements(conn: &Connection) -> Vec<String> {
+        let query = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name";
+        let mut statement = conn.prepare(query).unwrap();
+        let texts = statement.query_map([], |row| row.get::<_, String>(0));
+        texts.unwrap().map(|text| plain(&text.unwrap())).collect()
+    }
+
+    fn plain(sql: &str) -> String {
+        let code = |line: &str| line.split("--").next().unwrap_or_default().to_owned();
+        let words: String = sql.lines().map(code).collect::<Vec<_>>().join(" ");
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        ["(", ")", ","].iter().fold(words, |text, sign| {
+            text.replace(&format!(" {sign}"), sign)
+                .replace(&format!("{sign} "), sign)
+        })
+    }
+
+    #[test]
+    fn latest_sql_is_what_the_steps_amount_to() {
+        let mut climbed = Connection::open_in_memory().unwrap();
+        create(&mut climbed).unwrap();
+        let told = Connection::open_in_memory().unwrap();
+        told.execute_batch(include_str!("../runs/latest.sql"))
+            .unwrap();
+        assert_eq!(statements(&told), statements(&climbed));
+    }
+
     #[test]
     fn a_version_that_is_no_integer_is_named_in_the_error() {
         for (value, named) in [

@@ -2,66 +2,10 @@
 
 mod support;
 
-use std::path::Path;
-
 use runledger_storage::database::{COMPUTED, DeclaredVariable, Refusal, UserType};
 use runledger_storage::{CellValue, Database, Row};
-use rusqlite::Connection;
 use serde_json::json;
-use support::{PROPOSAL, answers, ask, database, number, python, run, sql};
-
-/// Everything about a schema but its wording: columns, indexes, foreign keys, names and kinds.
-fn shape(conn: &Connection) -> Vec<String> {
-    let query = "
-        SELECT 'object', type, name, tbl_name, '', '', '' FROM sqlite_schema
-        UNION ALL
-        SELECT 'column', s.name, c.cid, c.name, c.type, c.\"notnull\", c.pk || ' ' || coalesce(c.dflt_value, '')
-            FROM sqlite_schema AS s, pragma_table_xinfo(s.name) AS c WHERE s.type IN ('table', 'view')
-        UNION ALL
-        SELECT 'index', s.name, i.\"unique\", i.origin, i.partial, x.seqno, x.name
-            FROM sqlite_schema AS s, pragma_index_list(s.name) AS i, pragma_index_info(i.name) AS x
-            WHERE s.type = 'table'
-        UNION ALL
-        SELECT 'key', s.name, f.\"table\", f.\"from\", f.\"to\", f.on_delete, f.on_update
-            FROM sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f WHERE s.type = 'table'";
-    let mut statement = conn.prepare(query).unwrap();
-    let rows = statement.query_map([], |row| {
-        let parts: Vec<CellValue> = (0..7).map(|at| row.get(at)).collect::<Result<_, _>>()?;
-        Ok(format!("{parts:?}"))
-    });
-    let mut shape: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
-    shape.sort();
-    shape
-}
-
-/// A database of format `version` with one run, made by DAMNIT's own steps.
-const PAST: &str = r#"
-import json, sqlite3, sys
-from damnit.backend.db_migrations import apply_migrations
-conn = sqlite3.connect("runs.sqlite")
-version = VERSION
-def record(v):
-    with conn:
-        conn.execute("INSERT OR REPLACE INTO metameta VALUES ('data_format_version', ?)", (v,))
-apply_migrations(conn, -1, version, record)
-with conn:
-    conn.execute("INSERT INTO metameta VALUES ('proposal', 1234)")
-    conn.execute("INSERT INTO run_info VALUES (1234, 1, 10.5, 11.5)")
-    conn.execute("INSERT INTO variables VALUES ('x', NULL, 'X', NULL, NULL)")
-    conn.execute("INSERT INTO run_variables (proposal, run, name, version, value) VALUES (1234, 1, 'x', 1, 2.5)")
-conn.close()
-print(json.dumps(True))
-"#;
-
-fn past(python: &Path, version: u32) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    ask(
-        python,
-        folder.path(),
-        &PAST.replace("VERSION", &version.to_string()),
-    );
-    folder
-}
+use support::{PROPOSAL, answers, ask, database, number, python, run, shape, sql};
 
 #[test]
 fn a_new_database_has_the_very_schema_of_damnit() {
@@ -76,47 +20,6 @@ DamnitDB.from_dir(Path('.'), create=True); print('true')",
     );
     let (ours, _) = database();
     assert_eq!(shape(&sql(ours.path())), shape(&sql(theirs.path())));
-}
-
-#[test]
-fn every_past_format_is_upgraded_to_what_damnit_upgrades_it_to() {
-    let Some(python) = python() else { return };
-    for version in 1..=4 {
-        let (ours, theirs) = (past(&python, version), past(&python, version));
-        let database = Database::open(ours.path()).unwrap();
-        assert_eq!(database.version(), 4);
-        assert_eq!(database.table(None).unwrap().rows[0].cells.len(), 1);
-        ask(
-            &python,
-            theirs.path(),
-            "from damnit.backend.db import DamnitDB
-from pathlib import Path
-DamnitDB(Path('runs.sqlite')); print('true')",
-        );
-        assert_eq!(
-            shape(&sql(ours.path())),
-            shape(&sql(theirs.path())),
-            "from format {version}"
-        );
-        for table in [
-            "run_info",
-            "run_variables",
-            "variables",
-            "metameta WHERE key <> 'db_id'",
-        ] {
-            let rows = format!("SELECT * FROM {table}");
-            assert_eq!(
-                answers(ours.path(), &rows),
-                answers(theirs.path(), &rows),
-                "{table}"
-            );
-        }
-        let copied = ours
-            .path()
-            .join(format!("runs.v{version}-backup.sqlite"))
-            .exists();
-        assert_eq!(copied, version < 4);
-    }
 }
 
 #[test]

@@ -143,3 +143,27 @@ pub(crate) fn as_ordinary_user(test: &str, body: impl FnOnce()) {
         "{said}"
     );
 }
+
+/// Everything about a schema but its wording: columns, indexes, foreign keys, names and kinds.
+pub(crate) fn shape(conn: &Connection) -> Vec<String> {
+    let query = "
+        SELECT 'object', type, name, tbl_name, '', '', '' FROM sqlite_schema
+        UNION ALL
+        SELECT 'column', s.name, c.cid, c.name, c.type, c.\"notnull\", c.pk || ' ' || coalesce(c.dflt_value, '')
+            FROM sqlite_schema AS s, pragma_table_xinfo(s.name) AS c WHERE s.type IN ('table', 'view')
+        UNION ALL
+        SELECT 'index', s.name, i.\"unique\", i.origin, i.partial, x.seqno, x.name
+            FROM sqlite_schema AS s, pragma_index_list(s.name) AS i, pragma_index_info(i.name) AS x
+            WHERE s.type = 'table'
+        UNION ALL
+        SELECT 'key', s.name, f.\"table\", f.\"from\", f.\"to\", f.on_delete, f.on_update
+            FROM sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f WHERE s.type = 'table'";
+    let mut statement = conn.prepare(query).unwrap();
+    let rows = statement.query_map([], |row| {
+        let parts: Vec<CellValue> = (0..7).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+        Ok(format!("{parts:?}"))
+    });
+    let mut shape: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+    shape.sort();
+    shape
+}
