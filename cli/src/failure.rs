@@ -77,6 +77,13 @@ impl From<runledger_storage::Error> for Failure {
             E::NewerDatabase { .. } => {
                 Some("use the program that wrote it, or a newer one; nothing was changed")
             }
+            E::LegacyDatabase { .. } => {
+                Some("nothing was changed; `runledger migrate --check` tells more about it")
+            }
+            E::DatabaseBusy { .. } => Some("try again when that program is done, or end it"),
+            E::NotADatabase { .. } => Some(
+                "nothing was changed; `runledger migrate --restore` goes back to a copy, if there is one",
+            ),
             _ => None,
         };
         Self::new(&error).hinted(hint)

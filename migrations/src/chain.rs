@@ -48,6 +48,12 @@ impl Chain {
             .ok_or(Error::Newer { found, known })
     }
 
+    /// The steps that are still to be taken after `version`.
+    pub fn after(&self, version: u32) -> impl Iterator<Item = &'static Step> + use<> {
+        let steps = self.steps.iter();
+        steps.filter(move |step| step.version > version)
+    }
+
     /// Brings `conn` to the latest version from whatever it has, nothing included. Returns the steps
     /// taken by this call.
     ///
@@ -73,7 +79,7 @@ impl Chain {
         let mut before = Some(before);
         let mut taken = Vec::new();
         let start = self.version(conn)?;
-        for step in self.steps.iter().filter(|step| step.version > start) {
+        for step in self.after(start) {
             let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let version = self.version(&transaction)?;
             if version >= step.version {
@@ -161,7 +167,12 @@ mod tests {
     #[test]
     fn nothing_is_changed_when_the_backup_fails() {
         let mut conn = Connection::open_in_memory().unwrap();
-        let refuse = |_| Err(Error::Legacy);
+        let refuse = |_| {
+            Err(Error::Backup {
+                path: "full".into(),
+                reason: "no space".into(),
+            })
+        };
         assert!(ONE.climb_after(&mut conn, refuse).is_err());
         assert_eq!(ONE.version(&conn).unwrap(), 0);
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::format::Format;
+
 /// What can go wrong on the way from one schema to the next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,9 +16,10 @@ pub enum Error {
         /// The latest version that this program knows.
         known: u32,
     },
-    /// The database has the one wide table of before format 1, or no version at all.
-    #[error("the database has the legacy format v0, which is not upgraded in place")]
-    Legacy,
+    /// The format is not one from which steps lead on: the one wide table of before format 1, the early format 1,
+    /// or no run table at all.
+    #[error("the format is {0}: it is not upgraded by steps")]
+    NoSteps(Format),
     /// The version is not a positive integer, so nothing can be said about the schema.
     #[error("the database's format version is {found}, not a positive integer")]
     WrongVersion {

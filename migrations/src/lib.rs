@@ -7,11 +7,13 @@
 mod backup;
 mod chain;
 mod error;
+mod format;
 mod runs;
 mod version;
 
 pub use backup::{backup, backup_path};
 pub use chain::{Chain, Step};
 pub use error::{Error, Result};
-pub use runs::{LATEST, RUNS, create, upgrade, upgrade_with_backup, version};
+pub use format::{Format, format};
+pub use runs::{LATEST, RUNS, Upgrade, create, upgrade, upgrade_with_backup, version};
 pub use version::VersionPlace;

@@ -1,12 +1,13 @@
 //! The run table's chain: formats 1 to 4, shared with DAMNIT.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use crate::backup::{backup, backup_path};
 use crate::chain::{Chain, Step};
 use crate::error::{Error, Result};
+use crate::format::{Format, format};
 use crate::version::VersionPlace;
 
 /// The format that this program writes.
@@ -64,30 +65,54 @@ pub fn version(conn: &Connection) -> Result<u32> {
 /// Brings a run table of format 1 or later to the latest, without a backup. Returns the steps taken.
 ///
 /// # Errors
-/// [`Error::Legacy`] for format 0, else as for [`Chain::climb`].
+/// [`Error::NoSteps`] for what is none, else as for [`Chain::climb`].
 pub fn upgrade(conn: &mut Connection) -> Result<Vec<Step>> {
-    refuse_legacy(conn)?;
+    numbered(conn)?;
     RUNS.climb(conn)
 }
 
+/// What an upgrade did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Upgrade {
+    /// The steps that were taken; none if there was nothing to do.
+    pub steps: Vec<Step>,
+    /// Where the copy is of the database as it was; none if there was nothing to do.
+    pub copy: Option<PathBuf>,
+}
+
 /// As [`upgrade`], keeping a copy of the database `path` as it was in `runs.v{N}-backup.sqlite` beside it.
-/// No copy is made if there is nothing to do.
+/// No copy is made if there is nothing to do, and none stays if nothing could be done.
 ///
 /// # Errors
 /// As for [`upgrade`], and [`Error::Backup`].
-pub fn upgrade_with_backup(conn: &mut Connection, path: &Path) -> Result<Vec<Step>> {
-    refuse_legacy(conn)?;
-    RUNS.climb_after(conn, |version| {
-        let copy = backup(path, &backup_path(path, version))?;
-        tracing::info!(copy = %copy.display(), "database copied before its upgrade");
+pub fn upgrade_with_backup(conn: &mut Connection, path: &Path) -> Result<Upgrade> {
+    let start = numbered(conn)?;
+    let mut copy = None;
+    let climbed = RUNS.climb_after(conn, |version| {
+        let made = backup(path, &backup_path(path, version))?;
+        tracing::info!(copy = %made.display(), "database copied before its upgrade");
+        copy = Some(made);
         Ok(())
-    })
+    });
+    match climbed {
+        Ok(steps) => Ok(Upgrade { steps, copy }),
+        Err(why) => {
+            if let (Some(copy), Ok(version)) = (copy, version(conn))
+                && version == start
+            {
+                // It says nothing that the database does not say. One that cannot be removed does no harm.
+                let _ = std::fs::remove_file(copy);
+            }
+            Err(why)
+        }
+    }
 }
 
-fn refuse_legacy(conn: &Connection) -> Result<()> {
-    match version(conn)? {
-        0 => Err(Error::Legacy),
-        _ => Ok(()),
+/// The version of a run table that steps lead on from.
+fn numbered(conn: &Connection) -> Result<u32> {
+    match format(conn)? {
+        Format::Numbered(version) => Ok(version),
+        other => Err(Error::NoSteps(other)),
     }
 }
 
@@ -150,11 +175,34 @@ mod tests {
     }
 
     #[test]
-    fn the_legacy_format_is_refused_by_an_upgrade() {
+    fn what_no_steps_lead_on_from_is_refused() {
         let mut conn = Connection::open_in_memory().unwrap();
         conn.execute_batch("CREATE TABLE runs (proposal, runnr)")
             .unwrap();
-        assert!(matches!(upgrade(&mut conn), Err(Error::Legacy)));
+        assert!(matches!(
+            upgrade(&mut conn),
+            Err(Error::NoSteps(Format::Wide))
+        ));
+    }
+
+    #[test]
+    fn an_upgrade_that_could_not_begin_leaves_no_copy_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.sqlite");
+        let mut conn = Connection::open(&path).unwrap();
+        conn.execute_batch(RUNS.steps[0].sql).unwrap();
+        RUNS.place.write(&conn, 1).unwrap();
+        let reader = Connection::open(&path).unwrap();
+        reader
+            .execute_batch("BEGIN; SELECT * FROM metameta")
+            .unwrap();
+        conn.busy_timeout(std::time::Duration::ZERO).unwrap();
+        assert!(upgrade_with_backup(&mut conn, &path).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        reader.execute_batch("COMMIT").unwrap();
+        let upgrade = upgrade_with_backup(&mut conn, &path).unwrap();
+        assert_eq!(upgrade.steps.len(), 3);
+        assert!(upgrade.copy.unwrap().ends_with("runs.v1-backup.sqlite"));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use runledger_migrations::Format;
 use rusqlite::ErrorCode;
 
-use crate::database::Refusal;
+use crate::database::{Refusal, holder};
 use crate::hdf5;
 
 /// What can go wrong with a database folder.
@@ -42,14 +43,16 @@ pub enum Error {
         /// The latest format known here.
         known: u32,
     },
-    /// The database has the format of before format 1.
-    #[error("{} has the legacy format v0", path.display())]
+    /// The database has a format from which no steps lead on.
+    #[error("{} has the legacy format {format}", path.display())]
     LegacyDatabase {
         /// The file.
         path: PathBuf,
+        /// Which one.
+        format: Format,
     },
     /// An older database could not be brought to the latest format; it is as it was.
-    #[error("{} could not be upgraded", path.display())]
+    #[error("{} could not be upgraded: {source}", path.display())]
     Upgrade {
         /// The file.
         path: PathBuf,
@@ -57,10 +60,12 @@ pub enum Error {
         source: runledger_migrations::Error,
     },
     /// Another program held the database for longer than a call may wait.
-    #[error("{} is locked by another program", path.display())]
+    #[error("{} is locked by {holder}", path.display())]
     DatabaseBusy {
         /// The file.
         path: PathBuf,
+        /// The program that held it last, as far as this machine knows.
+        holder: String,
     },
     /// The database can only be read: it, or its folder, is write-protected.
     #[error("{} is read-only, or its folder is", path.display())]
@@ -186,9 +191,10 @@ impl Error {
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_path_buf();
         match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Self::DatabaseBusy { path }
-            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::DatabaseBusy {
+                holder: holder(&path).unwrap_or_else(|| "another program".into()),
+                path,
+            },
             Some(ErrorCode::ReadOnly) => Self::DatabaseReadOnly { path },
             Some(ErrorCode::DiskFull) => Self::DatabaseFull { path },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::NotADatabase {
@@ -209,7 +215,14 @@ impl Error {
                 found,
                 known,
             },
-            Migration::Legacy => Self::LegacyDatabase { path: path.into() },
+            Migration::NoSteps(Format::Foreign) => Self::NotADatabase {
+                path: path.into(),
+                reason: "it has no `data_format_version`".into(),
+            },
+            Migration::NoSteps(format) => Self::LegacyDatabase {
+                path: path.into(),
+                format,
+            },
             Migration::WrongVersion { found } => Self::NotADatabase {
                 path: path.into(),
                 reason: format!("its format version is {found}, not a positive integer"),

@@ -7,6 +7,7 @@ mod error;
 pub mod file_system;
 pub mod fragment;
 mod hdf5;
+pub mod migrate;
 pub mod pictures;
 mod results_dir;
 pub mod row;

@@ -7,6 +7,7 @@ mod demo;
 mod evaluation;
 mod jobs;
 mod listener;
+mod migrate;
 mod table;
 
 pub(crate) use combiner::Combiner;
@@ -16,6 +17,7 @@ pub(crate) use demo::Demo;
 pub(crate) use evaluation::{Choice, Extract, Reprocess};
 pub(crate) use jobs::{Chosen, HELD, JobList, Jobs, JobsCommand, Named, Selection};
 pub(crate) use listener::{Letters, Listen, Listener};
+pub(crate) use migrate::Migrate;
 pub(crate) use table::Table;
 
 use std::path::PathBuf;
@@ -91,6 +93,12 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         db_dir: PathBuf,
     },
+
+    /// Bring this folder's old database to the present format; look what is wrong with it; go back to a copy
+    #[command(
+        after_help = "Examples:\n  runledger migrate --check\n  runledger migrate --to 4 --dry-run\n  runledger migrate --to 4\n  runledger migrate --restore runs.v3-backup.sqlite"
+    )]
+    Migrate(Migrate),
 
     /// Read the context file, bring the list of variables up to date and announce what changed
     #[command(after_help = "Example:\n  cd my-database && runledger read-context")]

@@ -13,6 +13,7 @@ mod key_value;
 mod letters;
 mod listen;
 mod listener;
+mod migrate;
 mod notebook;
 mod read_context;
 mod reprocess;
@@ -199,6 +200,7 @@ pub(crate) fn run(arguments: Arguments) -> Result {
         Command::DbConfig(change) => database::settings(&here, &change),
         Command::Proposal { proposal } => database::proposal(&here, proposal),
         Command::NewId { db_dir } => database::new_id(&db_dir),
+        Command::Migrate(migrate) => migrate::run(&here, &migrate),
         Command::ReadContext => read_context::run(&here, &site),
         Command::Listener(what) => listener::run(&here, what, &site),
         Command::Listen(listen) if listen.daemonize => {

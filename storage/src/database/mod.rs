@@ -7,6 +7,7 @@
 mod cells;
 mod create;
 mod draft;
+mod holder;
 mod names;
 mod open;
 mod runs;
@@ -18,7 +19,7 @@ mod table_cell;
 mod tags;
 mod user_variables;
 mod variables;
-mod views;
+pub(crate) mod views;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +27,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Error, Result};
+
+pub(crate) use holder::holder;
+pub(crate) use open::{BUSY_TIMEOUT, connect, is_writable, look_for};
 
 pub use cells::{COMPUTED, MANUAL, Saved};
 pub use names::{Refusal, is_variable_name};

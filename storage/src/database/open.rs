@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
+use runledger_migrations::Format;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{Database, FILE_NAME};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::sharing::share_file;
 
 /// How long other programs may hold a lock before a call gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Database {
     /// Opens the run table of the folder `dir`; formats 1 to 3 are upgraded, with a copy kept beside it.
@@ -54,7 +55,7 @@ impl Database {
     }
 }
 
-fn look_for(dir: &Path, path: &Path) -> Result<()> {
+pub(crate) fn look_for(dir: &Path, path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(()),
         Ok(_) => Err(Error::NotADatabase {
@@ -72,7 +73,7 @@ fn look_for(dir: &Path, path: &Path) -> Result<()> {
 }
 
 /// SQLite itself falls back to reading where the file can't be written.
-fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(busy)?;
@@ -82,34 +83,19 @@ fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
 }
 
 /// The journal needs the folder, so a file alone is not enough.
-fn is_writable(conn: &Connection, dir: &Path) -> rusqlite::Result<bool> {
+pub(crate) fn is_writable(conn: &Connection, dir: &Path) -> rusqlite::Result<bool> {
     Ok(!conn.is_readonly("main")? && access(dir, AccessFlags::W_OK).is_ok())
 }
 
 fn settle_version(conn: &mut Connection, path: &Path, writable: bool) -> Result<u32> {
     let failed = |error| Error::migration(path, error);
-    let version = runledger_migrations::version(conn).map_err(failed)?;
-    if version == 0 {
-        return Err(unversioned(conn, path));
-    }
-    if !writable {
-        return Ok(version);
+    match runledger_migrations::format(conn).map_err(failed)? {
+        Format::Numbered(version) if !writable => return Ok(version),
+        Format::Numbered(_) => {}
+        other => return Err(failed(runledger_migrations::Error::NoSteps(other))),
     }
     runledger_migrations::upgrade_with_backup(conn, path).map_err(failed)?;
     runledger_migrations::version(conn).map_err(failed)
-}
-
-/// Format 0 had one wide table; anything else without a version is no run table at all.
-fn unversioned(conn: &Connection, path: &Path) -> Error {
-    let wide = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('runs') WHERE name = 'runnr')";
-    match conn.query_row(wide, [], |row| row.get(0)) {
-        Ok(true) => Error::LegacyDatabase { path: path.into() },
-        Ok(false) => Error::NotADatabase {
-            path: path.into(),
-            reason: "it has no `data_format_version`".into(),
-        },
-        Err(error) => Error::sqlite(path, error),
-    }
 }
 
 /// A write-ahead log is shared memory: it corrupts a database that several hosts have open.

@@ -37,6 +37,23 @@ pub(super) fn include(conn: &Connection, names: &[&str]) -> rusqlite::Result<()>
     remake(conn, &columns)
 }
 
+/// The views that lack variables, and which.
+pub(crate) fn missing(conn: &Connection) -> rusqlite::Result<Vec<(&'static str, Vec<String>)>> {
+    let mut names = all_names(conn)?;
+    names.truncate(MOST_VARIABLES);
+    let mut stale = Vec::new();
+    for (view, own) in [("runs", &RUNS_OWN[..]), ("max_diffs", &MAX_DIFFS_OWN[..])] {
+        // A view that cannot even be read lacks them all.
+        let shown = columns_of(conn, view, own).unwrap_or_default();
+        let lacks = |name: &&String| !shown.contains(name);
+        let missing: Vec<String> = names.iter().filter(lacks).cloned().collect();
+        if !missing.is_empty() {
+            stale.push((view, missing));
+        }
+    }
+    Ok(stale)
+}
+
 /// The variables that both views show; none if they are missing, broken or disagree, as another
 /// program leaves them that is interrupted while it remakes them.
 fn shown(conn: &Connection) -> Vec<String> {

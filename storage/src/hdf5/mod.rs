@@ -107,6 +107,16 @@ pub(crate) fn open_apart(path: &Path) -> Outcome<File> {
     options.open(path).map_err(words)
 }
 
+/// Whether a file can be read: all its objects are where the file says they are.
+pub(crate) fn try_reading(path: &Path) -> Outcome {
+    let file = File::open(path).map_err(words)?;
+    let mut stock = Stock::default();
+    for name in file.member_names().map_err(words)? {
+        take_stock(&mut stock, &file, &name)?;
+    }
+    Ok(())
+}
+
 fn unlocked() -> FileBuilder {
     let mut options = File::with_options();
     options.with_fapl(|access| access.file_locking(false));

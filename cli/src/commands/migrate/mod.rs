@@ -1,0 +1,85 @@
+//! `migrate`: old databases.
+
+mod check;
+mod restore;
+
+use std::path::Path;
+
+use runledger_storage::migrate::{self, LATEST, PATIENCE, Plan, Step};
+
+use crate::arguments::Migrate;
+use crate::failure::{Failure, Result};
+
+/// Does what is asked with the database in `dir`.
+pub(super) fn run(dir: &Path, asked: &Migrate) -> Result {
+    if let Some(copy) = &asked.restore {
+        return restore::run(dir, copy.as_deref(), asked.yes);
+    }
+    if asked.check {
+        return check::run(dir, asked.json);
+    }
+    match asked.to {
+        Some(to) if to != LATEST => Err(Failure::usage(format!(
+            "a database can be brought to format {LATEST} only, not {to}"
+        ))
+        .hint("`--restore` goes back to a copy of an older format, if there is one")),
+        _ if asked.dry_run => dry_run(dir),
+        _ => upgrade(dir),
+    }
+}
+
+fn dry_run(dir: &Path) -> Result {
+    print_plan(&migrate::plan(dir)?);
+    println!("Nothing was changed.");
+    Ok(())
+}
+
+fn upgrade(dir: &Path) -> Result {
+    let plan = migrate::plan(dir)?;
+    let done = migrate::upgrade(dir, PATIENCE)?;
+    if done.steps.is_empty() {
+        print_plan(&plan);
+        return Ok(());
+    }
+    println!(
+        "{} had format {} and has v{LATEST} now: {}.",
+        plan.path.display(),
+        plan.format,
+        titles(&done.steps)
+    );
+    if let Some(copy) = done.copy {
+        println!(
+            "It is kept as it was in {}; remove that when you are content.",
+            copy.display()
+        );
+    }
+    Ok(())
+}
+
+fn print_plan(plan: &Plan) {
+    let path = plan.path.display();
+    if plan.steps.is_empty() {
+        println!("{path} has format {}: nothing is to be done.", plan.format);
+        return;
+    }
+    println!(
+        "{path} has format {}; to be done: {}.",
+        plan.format,
+        titles(&plan.steps)
+    );
+    if let Some(copy) = &plan.copy {
+        println!(
+            "It would be kept as it is in {}, or one with a number.",
+            copy.display()
+        );
+    }
+}
+
+/// `→ v3 tags, → v4 unused tags go`.
+fn titles(steps: &[Step]) -> String {
+    let titles: Vec<String> = steps
+        .iter()
+        .map(|step| format!("→ v{} {}", step.version, step.title))
+        .collect();
+    titles.join(", ")
+}

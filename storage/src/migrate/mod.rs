@@ -1,0 +1,99 @@
+//! Databases of older formats: what they are, bringing them to the present one, and the way back.
+
+mod check;
+mod files;
+mod problem;
+mod restore;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::database::{BUSY_TIMEOUT, FILE_NAME, connect, is_writable, look_for};
+use crate::error::{Error, Result};
+
+pub use check::check;
+pub use problem::Problem;
+pub use restore::{Copy, Restored, copies, restore};
+pub use runledger_migrations::{Format, LATEST, Step, Upgrade};
+
+/// How long another program may keep the database locked before an upgrade is given up.
+pub const PATIENCE: Duration = BUSY_TIMEOUT;
+
+/// What a database is, and what an upgrade would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The database file.
+    pub path: PathBuf,
+    /// The format that it has.
+    pub format: Format,
+    /// The steps that would be taken.
+    pub steps: Vec<Step>,
+    /// Where a copy of it would be kept, if anything is to be done.
+    pub copy: Option<PathBuf>,
+}
+
+/// Says what the database in `dir` is, and what an upgrade would do. Changes nothing.
+///
+/// # Errors
+/// [`Error::NoDatabase`], [`Error::NewerDatabase`], [`Error::NotADatabase`], [`Error::DatabaseBusy`], ….
+pub fn plan(dir: &Path) -> Result<Plan> {
+    let (conn, path) = looking(dir)?;
+    plan_of(&conn, &path)
+}
+
+fn plan_of(conn: &Connection, path: &Path) -> Result<Plan> {
+    use runledger_migrations::{RUNS, backup_path};
+    let failed = |error| Error::migration(path, error);
+    let format = runledger_migrations::format(conn).map_err(failed)?;
+    let (steps, copy) = match format {
+        Format::Numbered(LATEST) => (Vec::new(), None),
+        Format::Numbered(version) => (
+            RUNS.after(version).copied().collect(),
+            Some(backup_path(path, version)),
+        ),
+        Format::Foreign => return Err(failed(runledger_migrations::Error::NoSteps(format))),
+        _ => (RUNS.after(0).copied().collect(), None),
+    };
+    Ok(Plan {
+        path: path.into(),
+        format,
+        steps,
+        copy,
+    })
+}
+
+/// Brings the database in `dir` from format 1 or later to the present one, waiting at most `patience` for others that
+/// have it locked. Does nothing to one that has it.
+///
+/// # Errors
+/// [`Error::DatabaseReadOnly`], [`Error::LegacyDatabase`], [`Error::DatabaseBusy`], [`Error::Upgrade`], …, and as for
+/// [`plan`]. The database is as it was, or has the format that the last whole step led to.
+pub fn upgrade(dir: &Path, patience: Duration) -> Result<Upgrade> {
+    let path = dir.join(FILE_NAME);
+    look_for(dir, &path)?;
+    let mut conn = connect(&path, patience).map_err(|error| Error::sqlite(&path, error))?;
+    let plan = plan_of(&conn, &path)?;
+    let writable = is_writable(&conn, dir).map_err(|error| Error::sqlite(&path, error))?;
+    if !writable && !plan.steps.is_empty() {
+        return Err(Error::DatabaseReadOnly { path });
+    }
+    runledger_migrations::upgrade_with_backup(&mut conn, &path)
+        .map_err(|error| Error::migration(&path, error))
+}
+
+/// A connection through which nothing can be changed; a write-ahead log, too, stays as it is.
+fn looking(dir: &Path) -> Result<(Connection, PathBuf)> {
+    let path = dir.join(FILE_NAME);
+    look_for(dir, &path)?;
+    let open = || {
+        let conn = connect(&path, PATIENCE)?;
+        conn.pragma_update(None, "query_only", true)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(conn)
+    };
+    let conn = open().map_err(|error| Error::sqlite(&path, error))?;
+    Ok((conn, path))
+}

@@ -1,0 +1,189 @@
+//! Going back to a copy of a database that was made before it was upgraded.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use runledger_migrations::{Format, backup};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::database::{FILE_NAME, connect, look_for};
+use crate::error::{Error, Result};
+use crate::sharing::share_file;
+
+/// How often it is tried whether others have let go of the database.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A copy of a database beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    /// The file.
+    pub path: PathBuf,
+    /// The format that it has.
+    pub format: Format,
+    /// When it was made.
+    pub made: SystemTime,
+}
+
+/// What became of the database that a copy replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The format that the database has now.
+    pub format: Format,
+    /// Where the database is kept as it was before.
+    pub kept: PathBuf,
+}
+
+/// The copies in `dir`, `runs.v3-backup.sqlite` and the like, latest first. Those that are no run tables are left out.
+///
+/// # Errors
+/// [`Error::File`]: the folder cannot be read.
+pub fn copies(dir: &Path) -> Result<Vec<Copy>> {
+    let failed = |source| Error::File {
+        path: dir.into(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if is_copy(&path)
+            && let Ok(copy) = look_at(&path)
+        {
+            found.push(copy);
+        }
+    }
+    found.sort_by(|a, b| b.made.cmp(&a.made).then_with(|| b.path.cmp(&a.path)));
+    Ok(found)
+}
+
+fn is_copy(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| {
+        name.starts_with("runs.") && name.contains("-backup") && name.ends_with(".sqlite")
+    })
+}
+
+fn look_at(path: &Path) -> Result<Copy> {
+    let sqlite = |error| Error::sqlite(path, error);
+    let conn =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
+    let failed = |error| Error::migration(path, error);
+    let format = runledger_migrations::format(&conn).map_err(failed)?;
+    if format == Format::Foreign {
+        return Err(failed(runledger_migrations::Error::NoSteps(format)));
+    }
+    let damage: String = conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(sqlite)?;
+    if damage != "ok" {
+        return Err(Error::NotADatabase {
+            path: path.into(),
+            reason: damage,
+        });
+    }
+    let made = fs::metadata(path).and_then(|of| of.modified());
+    let made = made.map_err(|source| Error::File {
+        path: path.into(),
+        source,
+    })?;
+    Ok(Copy {
+        path: path.into(),
+        format,
+        made,
+    })
+}
+
+/// Makes the database in `dir` what `copy` is, waiting at most `patience` for others. The database as it was is kept
+/// beside it. Programs that have it open go on with what it is then.
+///
+/// # Errors
+/// [`Error::NotADatabase`] if the copy is none, [`Error::DatabaseBusy`], [`Error::DatabaseReadOnly`], ….
+pub fn restore(dir: &Path, copy: &Path, patience: Duration) -> Result<Restored> {
+    let format = look_at(copy)?.format;
+    let path = dir.join(FILE_NAME);
+    let kept = match look_for(dir, &path).and_then(|()| whole(&path)) {
+        Ok(now) => {
+            let kept = keep(&path, now)?;
+            overwrite(&path, copy, patience)?;
+            kept
+        }
+        Err(Error::NotADatabase { .. } | Error::NoDatabase { .. }) => replace(dir, &path, copy)?,
+        Err(other) => return Err(other),
+    };
+    Ok(Restored { format, kept })
+}
+
+/// The word for the format of a database that can be copied as one.
+fn whole(path: &Path) -> Result<String> {
+    match look_at(path) {
+        Ok(copy) => Ok(copy.format.to_string().replace(' ', "-")),
+        // From a later program: it is kept as well.
+        Err(Error::NewerDatabase { found, .. }) => Ok(format!("v{found}")),
+        Err(other) => Err(other),
+    }
+}
+
+fn keep(path: &Path, format: String) -> Result<PathBuf> {
+    let to = path.with_extension(format!("{format}-backup.sqlite"));
+    backup(path, &to).map_err(|error| Error::migration(path, error))
+}
+
+/// Through SQLite, so that programs that have the database open see the change.
+fn overwrite(path: &Path, copy: &Path, patience: Duration) -> Result<()> {
+    let sqlite = |error| Error::sqlite(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let from =
+        Connection::open_with_flags(copy, flags).map_err(|error| Error::sqlite(copy, error))?;
+    let mut to = connect(path, Duration::ZERO).map_err(sqlite)?;
+    let until = Instant::now() + patience;
+    let all = Backup::new(&from, &mut to).map_err(sqlite)?;
+    loop {
+        match all.step(-1).map_err(sqlite)? {
+            StepResult::Done => return Ok(()),
+            _ if Instant::now() > until => return Err(busy(path)),
+            _ => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+fn busy(path: &Path) -> Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    Error::sqlite(path, rusqlite::Error::SqliteFailure(code, None))
+}
+
+/// What is there is no database that could be opened: it goes aside whole, with the log that belongs to it.
+fn replace(dir: &Path, path: &Path, copy: &Path) -> Result<PathBuf> {
+    let file = |source| Error::File {
+        path: path.into(),
+        source,
+    };
+    let draft = tempfile::Builder::new().prefix(".runs-").tempfile_in(dir);
+    let draft = draft.map_err(file)?.into_temp_path();
+    fs::copy(copy, &draft).map_err(file)?;
+    let kept = aside(path);
+    for end in ["-wal", "-shm", "-journal", ""] {
+        match fs::rename(with_end(path, end), with_end(&kept, end)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file(error)),
+            _ => {}
+        }
+    }
+    draft.persist(path).map_err(|refused| file(refused.error))?;
+    share_file(path).map_err(file)?;
+    Ok(kept)
+}
+
+/// A name beside `path` that is free.
+fn aside(path: &Path) -> PathBuf {
+    let mut names =
+        (1..).map(|number: u32| path.with_extension(format!("damaged-{number}.sqlite")));
+    names
+        .find(|name| !name.exists())
+        .expect("numbers do not end")
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
