@@ -77,9 +77,13 @@ impl From<runledger_storage::Error> for Failure {
             E::NewerDatabase { .. } => {
                 Some("use the program that wrote it, or a newer one; nothing was changed")
             }
-            E::LegacyDatabase { .. } => {
-                Some("nothing was changed; `runledger migrate --check` tells more about it")
+            E::LegacyDatabase { .. } => Some(
+                "nothing was changed; `runledger migrate --dry-run` tells what would be done to upgrade it",
+            ),
+            E::NotOfFormat { .. } => {
+                Some("nothing was changed; `runledger migrate --check` tells what it needs")
             }
+            E::NoRoom { .. } => Some("nothing was changed; make room, and try again"),
             E::DatabaseBusy { .. } => Some("try again when that program is done, or end it"),
             E::NotADatabase { .. } => Some(
                 "nothing was changed; `runledger migrate --restore` goes back to a copy, if there is one",

@@ -1,6 +1,6 @@
 //! The way from one version of a schema to the next.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Error, Result};
 use crate::version::VersionPlace;
@@ -99,15 +99,21 @@ impl Chain {
         Ok(taken)
     }
 
-    fn take(&self, transaction: &Transaction<'_>, step: &Step) -> Result<()> {
+    /// Takes all steps after `version` within the caller's transaction.
+    pub(crate) fn take_all(&self, conn: &Connection, version: u32) -> Result<()> {
+        self.after(version)
+            .try_for_each(|step| self.take(conn, step))
+    }
+
+    fn take(&self, conn: &Connection, step: &Step) -> Result<()> {
         let done = match step.done {
-            Some(query) => transaction.prepare(query)?.exists([])?,
+            Some(query) => conn.prepare(query)?.exists([])?,
             None => false,
         };
         if !done {
-            transaction.execute_batch(step.sql)?;
+            conn.execute_batch(step.sql)?;
         }
-        self.place.write(transaction, step.version)
+        self.place.write(conn, step.version)
     }
 }
 

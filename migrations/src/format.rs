@@ -20,6 +20,16 @@ pub enum Format {
     Foreign,
 }
 
+impl Format {
+    /// The word for it in the names of copies: `v0`, `intermediate-v1`.
+    pub fn in_file_names(self) -> String {
+        match self {
+            Self::Foreign => "damaged".into(),
+            known => known.to_string().replace(' ', "-"),
+        }
+    }
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,12 +8,16 @@ mod backup;
 mod chain;
 mod error;
 mod format;
+mod intermediate;
 mod runs;
 mod version;
+mod wide;
 
 pub use backup::{backup, backup_path};
 pub use chain::{Chain, Step};
 pub use error::{Error, Result};
 pub use format::{Format, format};
+pub use intermediate::convert_intermediate;
 pub use runs::{LATEST, RUNS, Upgrade, create, upgrade, upgrade_with_backup, version};
 pub use version::VersionPlace;
+pub use wide::{Counts, Known, convert_wide, wide_variables};

@@ -51,6 +51,26 @@ pub enum Error {
         /// Which one.
         format: Format,
     },
+    /// The database has another format than the one that was to be converted; it was not touched.
+    #[error("{} has format {found}, not {wanted}", path.display())]
+    NotOfFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format that it has.
+        found: Format,
+        /// The format that it should have.
+        wanted: Format,
+    },
+    /// There is too little room for new files beside the old ones; nothing was changed.
+    #[error("{} bytes are needed in {}, {free} are free", needed, dir.display())]
+    NoRoom {
+        /// The folder.
+        dir: PathBuf,
+        /// How many bytes there should be.
+        needed: u64,
+        /// How many there are.
+        free: u64,
+    },
     /// An older database could not be brought to the latest format; it is as it was.
     #[error("{} could not be upgraded: {source}", path.display())]
     Upgrade {

@@ -22,6 +22,7 @@ pub use abandoned::abandoned;
 pub(crate) use order::be_as_new_as;
 pub use reading::{Summaries, summaries};
 pub use trimming::trim;
+pub(crate) use writing::{ERRORS, PREVIEWS, SUMMARIES};
 pub use writing::{FragmentWriter, running, salvage, writing_path};
 
 const READY: &str = ".ready.h5";

@@ -17,7 +17,7 @@ pub(crate) use demo::Demo;
 pub(crate) use evaluation::{Choice, Extract, Reprocess};
 pub(crate) use jobs::{Chosen, HELD, JobList, Jobs, JobsCommand, Named, Selection};
 pub(crate) use listener::{Letters, Listen, Listener};
-pub(crate) use migrate::Migrate;
+pub(crate) use migrate::{Migrate, Past};
 pub(crate) use table::Table;
 
 use std::path::PathBuf;
@@ -96,7 +96,7 @@ pub(crate) enum Command {
 
     /// Bring this folder's old database to the present format; look what is wrong with it; go back to a copy
     #[command(
-        after_help = "Examples:\n  runledger migrate --check\n  runledger migrate --to 4 --dry-run\n  runledger migrate --to 4\n  runledger migrate --restore runs.v3-backup.sqlite"
+        after_help = "Examples:\n  runledger migrate --check\n  runledger migrate --to 4 --dry-run\n  runledger migrate --to 4\n  runledger migrate --restore runs.v3-backup.sqlite\n  runledger migrate v0-to-v1 --dry-run"
     )]
     Migrate(Migrate),
 

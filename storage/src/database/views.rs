@@ -37,6 +37,13 @@ pub(super) fn include(conn: &Connection, names: &[&str]) -> rusqlite::Result<()>
     remake(conn, &columns)
 }
 
+/// Makes the views of a database that was converted.
+pub(crate) fn include_all(conn: &Connection) -> rusqlite::Result<()> {
+    let mut columns = all_names(conn)?;
+    columns.truncate(MOST_VARIABLES);
+    remake(conn, &columns)
+}
+
 /// The views that lack variables, and which.
 pub(crate) fn missing(conn: &Connection) -> rusqlite::Result<Vec<(&'static str, Vec<String>)>> {
     let mut names = all_names(conn)?;

@@ -16,6 +16,8 @@ use hdf5_metno_sys::h5r::{H5R_type_t, H5Rdereference};
 use hdf5_metno_sys::h5s::H5Sget_simple_extent_npoints;
 use hdf5_metno_sys::h5t::{H5Tget_size, H5Treclaim, hvl_t};
 
+use runledger_context::value::Netcdf;
+
 use super::attributes::write;
 use super::handle::{Handle, c_string, call};
 use super::netcdf::{Uses, attach};
@@ -82,7 +84,7 @@ impl Composer {
     }
 
     /// The root group.
-    pub(super) fn root(&self) -> &Group {
+    pub(crate) fn root(&self) -> &Group {
         &self.root
     }
 
@@ -108,6 +110,18 @@ impl Composer {
     /// Takes the attributes of the other file's root.
     pub(crate) fn take_attributes(&self, from: &File) -> Outcome {
         copy_attributes(from, &self.root, 0)
+    }
+
+    /// Takes the attributes of an object of another file.
+    pub(crate) fn take_attributes_of(&self, from: &Location, to: &Location) -> Outcome {
+        copy_attributes(from, to, 0)
+    }
+
+    /// Writes an object as the new group `name`.
+    pub(crate) fn write_netcdf(&mut self, name: &str, object: &Netcdf) -> Outcome {
+        self.next_dimension =
+            super::netcdf::write_netcdf(&self.root, name, object, self.next_dimension)?;
+        Ok(())
     }
 
     /// Takes the object at `path`, with all that is in it, to the same path.
@@ -202,7 +216,7 @@ impl OpenObject for Group {
 }
 
 /// Whether anything in a group, however deep, is or has a scale.
-fn has_scales(group: &Group) -> Outcome<bool> {
+pub(crate) fn has_scales(group: &Group) -> Outcome<bool> {
     let is_marked = |dataset: &Dataset| {
         let mut marks = REFERENCES.iter().chain(&NUMBERS);
         marks.any(|name| dataset.attr(name).is_ok())
@@ -218,7 +232,7 @@ fn has_scales(group: &Group) -> Outcome<bool> {
     Ok(false)
 }
 
-pub(super) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
+pub(crate) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
     let name = c_string(path)?;
     let mut info = std::mem::MaybeUninit::<H5L_info2_t>::uninit();
     call!(

@@ -34,10 +34,12 @@ mod slabs;
 mod superblock;
 mod taking_stock;
 mod types;
+mod whole;
 
 pub(crate) use appending::Addition;
 pub(crate) use attributes::{set_array, set_bool, set_f64, set_text};
 pub(crate) use copying::Composer;
+pub(crate) use copying::{has_scales, is_hard_link};
 pub(crate) use dataset::{write_array, write_bytes, write_text, write_texts};
 pub(crate) use disk::Disk;
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub(crate) use reading::{Attribute, Content, attributes, content};
 pub(crate) use refusals::{is_not_written, is_of_the_system};
 pub(crate) use superblock::Superblock;
 pub(crate) use taking_stock::{Stock, take_stock};
+pub(crate) use whole::{array, values};
 
 /// What a function of this module gives: the failure in the library's words.
 pub(crate) type Outcome<T = ()> = std::result::Result<T, String>;

@@ -23,14 +23,21 @@ const LARGEST: usize = 64 << 20;
 
 /// A dataset as such a file.
 pub(super) fn npy(dataset: &Dataset) -> Outcome<Vec<u8>> {
+    let (descr, elements) = elements(dataset, LARGEST)
+        .map_err(|why| format!("the table cannot show this array: {why}"))?;
+    Ok(npy_file(descr, &dataset.shape(), &elements))
+}
+
+/// NumPy's word for a dataset's type, and its elements, if they have at most so many bytes.
+pub(super) fn elements(dataset: &Dataset, most: usize) -> Outcome<(&'static str, Vec<u8>)> {
     let kind = Handle::of(call!("an array's type", H5Dget_type(dataset.id())))?;
     let (descr, size) = descr(&kind)?;
     let bytes = dataset
         .shape()
         .iter()
         .try_fold(size, |product, n| product.checked_mul(*n))
-        .filter(|bytes| *bytes <= LARGEST)
-        .ok_or("an array of this size is too large for the table")?;
+        .filter(|bytes| *bytes <= most)
+        .ok_or("it is too large")?;
     let mut elements = vec![0_u8; bytes];
     if !elements.is_empty() {
         let first = elements.as_mut_ptr().cast();
@@ -46,7 +53,7 @@ pub(super) fn npy(dataset: &Dataset) -> Outcome<Vec<u8>> {
             )
         )?;
     }
-    Ok(npy_file(descr, &dataset.shape(), &elements))
+    Ok((descr, elements))
 }
 
 /// NumPy's word for a type, and the bytes of an element.
@@ -57,7 +64,7 @@ fn descr(kind: &Handle) -> Outcome<(&'static str, usize)> {
             return Ok((word, size));
         }
     }
-    Err("the table cannot show an array of this type".into())
+    Err("its type is unknown".into())
 }
 
 fn npy_file(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {

@@ -160,7 +160,7 @@ fn loose_tags(conn: &Connection) -> rusqlite::Result<Option<Problem>> {
 }
 
 /// The runs that have a row.
-fn runs(conn: &Connection, format: Format) -> rusqlite::Result<BTreeSet<RunId>> {
+pub(super) fn runs(conn: &Connection, format: Format) -> rusqlite::Result<BTreeSet<RunId>> {
     let (table, number) = match format {
         Format::Wide => ("runs", "runnr"),
         _ => ("run_info", "run"),

@@ -1,13 +1,16 @@
 //! Databases of older formats: what they are, bringing them to the present one, and the way back.
 
 mod check;
+mod convert;
 mod files;
 mod problem;
 mod restore;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use runledger_context::run::RunId;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -15,6 +18,9 @@ use crate::database::{BUSY_TIMEOUT, FILE_NAME, connect, is_writable, look_for};
 use crate::error::{Error, Result};
 
 pub use check::check;
+pub use convert::{
+    Conversion, Converted, Survey, convert_run_file, runs_with_files, survey_run_file,
+};
 pub use problem::Problem;
 pub use restore::{Copy, Restored, copies, restore};
 pub use runledger_migrations::{Format, LATEST, Step, Upgrade};
@@ -55,7 +61,11 @@ fn plan_of(conn: &Connection, path: &Path) -> Result<Plan> {
             Some(backup_path(path, version)),
         ),
         Format::Foreign => return Err(failed(runledger_migrations::Error::NoSteps(format))),
-        _ => (RUNS.after(0).copied().collect(), None),
+        format => {
+            let name = format!("{}-backup.sqlite", format.in_file_names());
+            let steps = RUNS.after(0).copied().collect();
+            (steps, Some(path.with_extension(name)))
+        }
     };
     Ok(Plan {
         path: path.into(),
@@ -82,6 +92,18 @@ pub fn upgrade(dir: &Path, patience: Duration) -> Result<Upgrade> {
     }
     runledger_migrations::upgrade_with_backup(&mut conn, &path)
         .map_err(|error| Error::migration(&path, error))
+}
+
+/// The runs of the table that have no file of results.
+///
+/// # Errors
+/// As for [`plan`].
+pub fn runs_without_file(dir: &Path) -> Result<Vec<RunId>> {
+    let (conn, path) = looking(dir)?;
+    let format = plan_of(&conn, &path)?.format;
+    let runs = check::runs(&conn, format).map_err(|error| Error::sqlite(&path, error))?;
+    let with: BTreeSet<RunId> = runs_with_files(dir)?.into_iter().collect();
+    Ok(runs.difference(&with).copied().collect())
 }
 
 /// A connection through which nothing can be changed; a write-ahead log, too, stays as it is.

@@ -10,7 +10,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::database::{FILE_NAME, connect, look_for};
 use crate::error::{Error, Result};
+use crate::results_dir;
 use crate::sharing::share_file;
+
+use super::convert::originals::put_back;
 
 /// How often it is tried whether others have let go of the database.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -33,6 +36,8 @@ pub struct Restored {
     pub format: Format,
     /// Where the database is kept as it was before.
     pub kept: PathBuf,
+    /// How many run files were brought back with it.
+    pub files: usize,
 }
 
 /// The copies in `dir`, `runs.v3-backup.sqlite` and the like, latest first. Those that are no run tables are left out.
@@ -95,37 +100,40 @@ fn look_at(path: &Path) -> Result<Copy> {
 }
 
 /// Makes the database in `dir` what `copy` is, waiting at most `patience` for others. The database as it was is kept
-/// beside it. Programs that have it open go on with what it is then.
+/// beside it. Programs that have it open go on with what it is then. With a format of before the steps, run files that
+/// were converted come back as well; those that replaced them are kept in `extracted_data/v4-backup/`.
 ///
 /// # Errors
 /// [`Error::NotADatabase`] if the copy is none, [`Error::DatabaseBusy`], [`Error::DatabaseReadOnly`], ….
 pub fn restore(dir: &Path, copy: &Path, patience: Duration) -> Result<Restored> {
     let format = look_at(copy)?.format;
     let path = dir.join(FILE_NAME);
-    let kept = match look_for(dir, &path).and_then(|()| whole(&path)) {
+    let kept = match look_for(dir, &path).and_then(|()| look_at(&path)) {
         Ok(now) => {
-            let kept = keep(&path, now)?;
+            let kept = keep(&path, now.format)?;
             overwrite(&path, copy, patience)?;
             kept
         }
         Err(Error::NotADatabase { .. } | Error::NoDatabase { .. }) => replace(dir, &path, copy)?,
         Err(other) => return Err(other),
     };
-    Ok(Restored { format, kept })
+    let files = match format {
+        Format::Wide | Format::Intermediate => put_back(dir, format),
+        _ => Ok(0),
+    };
+    let files = files.map_err(|source| Error::File {
+        path: results_dir::path(dir),
+        source,
+    })?;
+    Ok(Restored {
+        format,
+        kept,
+        files,
+    })
 }
 
-/// The word for the format of a database that can be copied as one.
-fn whole(path: &Path) -> Result<String> {
-    match look_at(path) {
-        Ok(copy) => Ok(copy.format.to_string().replace(' ', "-")),
-        // From a later program: it is kept as well.
-        Err(Error::NewerDatabase { found, .. }) => Ok(format!("v{found}")),
-        Err(other) => Err(other),
-    }
-}
-
-fn keep(path: &Path, format: String) -> Result<PathBuf> {
-    let to = path.with_extension(format!("{format}-backup.sqlite"));
+fn keep(path: &Path, format: Format) -> Result<PathBuf> {
+    let to = path.with_extension(format!("{}-backup.sqlite", format.in_file_names()));
     backup(path, &to).map_err(|error| Error::migration(path, error))
 }
 

@@ -190,9 +190,9 @@ def write_loose(path, run):
             f["square/data"] = np.eye(4)
             f["square/x"] = np.arange(4)
             f["square/y"] = np.arange(4) * 2.
-        figure = np.zeros((400, 600, 4), np.uint8)
+        figure = np.zeros((80, 310, 4), np.uint8)
         figure[..., 3] = 255
-        figure[100:200, 100:500, 0] = 200
+        figure[20:40, 100:200, 0] = 200
         f["figure/data"] = figure
         write_summaries(f, {"energy": 9.25 + run, "image": PIXELS, "figure": figure, "spectrum": 2.5,
                             "trace": 5.0, "label": "nice – ü"})

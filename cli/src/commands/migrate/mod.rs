@@ -1,13 +1,16 @@
 //! `migrate`: old databases.
 
 mod check;
+mod convert;
+mod crew;
+mod report;
 mod restore;
 
 use std::path::Path;
 
-use runledger_storage::migrate::{self, LATEST, PATIENCE, Plan, Step};
+use runledger_storage::migrate::{self, Format, LATEST, PATIENCE, Plan, Step};
 
-use crate::arguments::Migrate;
+use crate::arguments::{Migrate, Past};
 use crate::failure::{Failure, Result};
 
 /// Does what is asked with the database in `dir`.
@@ -18,20 +21,35 @@ pub(super) fn run(dir: &Path, asked: &Migrate) -> Result {
     if asked.check {
         return check::run(dir, asked.json);
     }
-    match asked.to {
-        Some(to) if to != LATEST => Err(Failure::usage(format!(
+    match (&asked.past, asked.to) {
+        (Some(Past::Wide), _) => convert::run(dir, Format::Wide, asked.dry_run),
+        (Some(Past::Intermediate), _) => convert::run(dir, Format::Intermediate, asked.dry_run),
+        (
+            Some(Past::Worker {
+                intermediate,
+                convert,
+            }),
+            _,
+        ) => crew::work(dir, *intermediate, *convert),
+        (None, Some(to)) if to != LATEST => Err(Failure::usage(format!(
             "a database can be brought to format {LATEST} only, not {to}"
         ))
         .hint("`--restore` goes back to a copy of an older format, if there is one")),
-        _ if asked.dry_run => dry_run(dir),
-        _ => upgrade(dir),
+        _ => to_latest(dir, asked.dry_run),
     }
 }
 
-fn dry_run(dir: &Path) -> Result {
-    print_plan(&migrate::plan(dir)?);
-    println!("Nothing was changed.");
-    Ok(())
+fn to_latest(dir: &Path, dry_run: bool) -> Result {
+    let plan = migrate::plan(dir)?;
+    match plan.format {
+        Format::Numbered(_) if dry_run => {
+            print_plan(&plan);
+            println!("Nothing was changed.");
+            Ok(())
+        }
+        Format::Numbered(_) => upgrade(dir),
+        format => convert::run(dir, format, dry_run),
+    }
 }
 
 fn upgrade(dir: &Path) -> Result {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use runledger_storage::migrate::{self, LATEST, PATIENCE};
+use runledger_storage::migrate::{self, Format, LATEST, PATIENCE};
 
 use crate::asking;
 use crate::failure::{Failure, Result};
@@ -31,8 +31,20 @@ pub(super) fn run(dir: &Path, named: Option<&Path>, yes: bool) -> Result {
         "As it was before it is kept in {}.",
         restored.kept.display()
     );
-    if restored.format != migrate::Format::Numbered(LATEST) {
-        println!("Programs that know format {LATEST} bring it to that again when they open it.");
+    if restored.files > 0 {
+        println!(
+            "{} run files are what they were before they were converted.",
+            restored.files
+        );
+    }
+    match restored.format {
+        Format::Numbered(LATEST) => {}
+        Format::Numbered(_) => {
+            println!(
+                "Programs that know format {LATEST} bring it to that again when they open it."
+            );
+        }
+        _ => println!("`runledger migrate` brings it to format {LATEST} again."),
     }
     Ok(())
 }

@@ -1,0 +1,83 @@
+//! From the formats of before the steps to the present one: run files first, then the table, in one transaction.
+//!
+//! Whatever interrupts it: run files are old or new, and the table has the old format until it has the present one. Done
+//! again, it goes on with what is left.
+
+mod dimensions;
+mod loose;
+pub(super) mod originals;
+mod pictures;
+mod rewriting;
+mod survey;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use runledger_context::run::RunId;
+use runledger_migrations::Format;
+
+use super::files::run_files;
+use crate::error::{Error, Result};
+use crate::run_file;
+
+pub use survey::Survey;
+pub use table::{Conversion, Converted};
+
+/// The runs that have a file in the database's folder.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn runs_with_files(dir: &Path) -> Result<Vec<RunId>> {
+    let files = run_files(dir)?;
+    Ok(files.into_iter().map(|(run, _)| run).collect())
+}
+
+/// What there is to change in a run's file of a database of format `from`. Changes nothing.
+///
+/// # Errors
+/// [`Error::Results`]: it cannot be read.
+pub fn survey_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
+    let path = run_file::path(dir, run);
+    let failed = |reason| Error::results(&path, reason);
+    let mut found = survey::survey(&path, from).map_err(failed)?;
+    let original = originals::original(dir, from, &path);
+    if originals::is_replaced(&path, &original) {
+        // What it said of its cells is in the original only.
+        found.max_diffs = survey::survey(&original, from).map_err(failed)?.max_diffs;
+    }
+    Ok(found)
+}
+
+/// Makes of a run's file one of the present format. The old one is kept in `extracted_data/v0-backup/` or the like.
+/// Returns what was changed.
+///
+/// # Errors
+/// [`Error::Results`], [`Error::File`], [`Error::RunFileBusy`]; the run's file is as it was then.
+pub fn convert_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
+    let _lock = run_file::lock(dir, run)?;
+    let found = survey_run_file(dir, run, from)?;
+    if !found.changes() {
+        return Ok(found);
+    }
+    let path = run_file::path(dir, run);
+    let draft = draft_of(&path);
+    let original = originals::original(dir, from, &path);
+    let rewritten = rewriting::rewrite(&path, &draft, &found)
+        .map_err(|reason| Error::results(&path, reason))
+        .and_then(|()| {
+            originals::replace(&path, &draft, &original).map_err(|source| Error::File {
+                path: path.clone(),
+                source,
+            })
+        });
+    if rewritten.is_err() {
+        // What is left of it says nothing that the error does not say.
+        let _ = std::fs::remove_file(&draft);
+    }
+    rewritten.map(|()| found)
+}
+
+fn draft_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.converting"))
+}
