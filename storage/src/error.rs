@@ -61,6 +61,14 @@ pub enum Error {
         /// The format that it should have.
         wanted: Format,
     },
+    /// A run has two rows, which the present format rules out; nothing was changed.
+    #[error("{run} is twice in the table of {}; remove one of the rows", path.display())]
+    RunTwice {
+        /// The file.
+        path: PathBuf,
+        /// The run.
+        run: String,
+    },
     /// There is too little room for new files beside the old ones; nothing was changed.
     #[error("{} bytes are needed in {}, {free} are free", needed, dir.display())]
     NoRoom {

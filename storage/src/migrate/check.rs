@@ -5,7 +5,7 @@ use std::path::Path;
 
 use runledger_context::run::RunId;
 use runledger_migrations::{Format, RUNS};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use super::{Problem, files, looking, plan_of};
 use crate::database::views;
@@ -31,6 +31,9 @@ pub fn check(dir: &Path) -> Result<Vec<Problem>> {
         if problems.is_empty() {
             problems = rows(&conn, version).map_err(sqlite)?;
         }
+    }
+    if let Some(run) = twice(&conn, format).map_err(sqlite)? {
+        problems.push(Problem::Twice(run));
     }
     let known = runs(&conn, format).map_err(sqlite)?;
     problems.extend(files::problems(dir, &known)?);
@@ -159,12 +162,28 @@ fn loose_tags(conn: &Connection) -> rusqlite::Result<Option<Problem>> {
     Ok((count > 0).then_some(Problem::LooseTags(count)))
 }
 
-/// The runs that have a row.
-pub(super) fn runs(conn: &Connection, format: Format) -> rusqlite::Result<BTreeSet<RunId>> {
-    let (table, number) = match format {
+/// A run that has two rows.
+pub(super) fn twice(conn: &Connection, format: Format) -> rusqlite::Result<Option<String>> {
+    let (table, number) = table_of_runs(format);
+    let query = format!(
+        "SELECT 'run ' || {number} || ' of proposal ' || proposal FROM {table}
+         WHERE proposal IS NOT NULL AND {number} IS NOT NULL
+         GROUP BY proposal, {number} HAVING count(*) > 1 LIMIT 1"
+    );
+    conn.query_row(&query, [], |row| row.get(0)).optional()
+}
+
+/// Where a format has its runs, and what their numbers are called.
+fn table_of_runs(format: Format) -> (&'static str, &'static str) {
+    match format {
         Format::Wide => ("runs", "runnr"),
         _ => ("run_info", "run"),
-    };
+    }
+}
+
+/// The runs that have a row.
+pub(super) fn runs(conn: &Connection, format: Format) -> rusqlite::Result<BTreeSet<RunId>> {
+    let (table, number) = table_of_runs(format);
     let query = format!(
         "SELECT proposal, {number} FROM {table} WHERE {}",
         is_run("proposal", number)

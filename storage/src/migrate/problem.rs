@@ -25,6 +25,9 @@ pub enum Problem {
         /// One of the runs.
         example: RunId,
     },
+    /// A run has two rows, which its format did not rule out.
+    #[error("{0} is there twice; remove one of the rows")]
+    Twice(String),
     /// Rows whose proposal, run or name is of a type that it cannot have.
     #[error("{count} rows of {table} have a proposal, run or name of the wrong type")]
     WrongTypes {

@@ -11,6 +11,7 @@ use runledger_migrations::{Counts, Format, Known, backup};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
+use super::super::check::twice;
 use super::survey::{Survey, summaries};
 use crate::database::{FILE_NAME, connect, is_writable, look_for, views};
 use crate::error::{Error, Result};
@@ -46,7 +47,7 @@ impl Conversion {
     /// Begins with the database in `dir`, which has to be of format `from`.
     ///
     /// # Errors
-    /// [`Error::NotOfFormat`], [`Error::DatabaseReadOnly`], [`Error::DatabaseBusy`] after `patience`, ….
+    /// [`Error::NotOfFormat`], [`Error::RunTwice`], [`Error::DatabaseReadOnly`], [`Error::DatabaseBusy`] after `patience`, ….
     pub fn begin(dir: &Path, from: Format, patience: Duration) -> Result<Self> {
         let path = dir.join(FILE_NAME);
         look_for(dir, &path)?;
@@ -57,19 +58,24 @@ impl Conversion {
         }
         conn.execute_batch("BEGIN IMMEDIATE").map_err(sqlite)?;
         let found = runledger_migrations::format(&conn);
-        match found.map_err(|error| Error::migration(&path, error))? {
-            found if found == from => Ok(Self {
-                dir: dir.into(),
-                path,
-                from,
-                conn,
-            }),
-            found => Err(Error::NotOfFormat {
+        let found = found.map_err(|error| Error::migration(&path, error))?;
+        if found != from {
+            let wanted = from;
+            return Err(Error::NotOfFormat {
                 path,
                 found,
-                wanted: from,
-            }),
+                wanted,
+            });
         }
+        if let Some(run) = twice(&conn, from).map_err(sqlite)? {
+            return Err(Error::RunTwice { path, run });
+        }
+        Ok(Self {
+            dir: dir.into(),
+            path,
+            from,
+            conn,
+        })
     }
 
     /// Makes sure that there is room for the new files of these runs, and for a copy of the table, on the disk.
