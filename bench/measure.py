@@ -16,6 +16,7 @@ import lone
 import memory
 import measuring
 import merging
+import migrating
 import pictures
 import run_table
 import table
@@ -72,6 +73,9 @@ def main():
         if not args.names or "merge" in args.names:
             found = merging.measure(root / "merging", tools)
             tables.append(show(merging.TITLE, table.merging_rows(found)))
+        if not args.names or "migrate" in args.names:
+            found = migrating.measure(root / "migrating", tools)
+            tables.append(show(migrating.TITLE, table.migrating_rows(found)))
     if args.write:
         table.write(DOCUMENT, shlex.join(["./x", "bench", *sys.argv[3:]]), tables)
 

@@ -69,6 +69,10 @@ def merging_rows(found):
             for title, theirs, ours, target in found]
 
 
+def migrating_rows(found):
+    return [[title, f"{theirs:.3g}", f"{ours:.3g}", f"{theirs / ours:.1f} ×", ""] for title, theirs, ours in found]
+
+
 def event_rows(theirs, ours):
     ratio = f"{theirs / ours:.0f} ×"
     return [["per notification, ms", f"{theirs * 1e3:.3g}", f"{ours * 1e3:.3g}", ratio, f"{events.TARGET} ×"]]

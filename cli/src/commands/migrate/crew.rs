@@ -47,6 +47,7 @@ impl Crew<'_> {
                         }
                         bar.inc(1);
                     }
+                    worker.map(Worker::end);
                 });
             }
         });
