@@ -6,8 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use runledger_context::run::RunId;
 use runledger_migrations::RUNS;
-use runledger_storage::migrate::{Conversion, Format, Problem, check, plan, upgrade};
+use runledger_storage::migrate::{
+    Conversion, Format, Problem, check, plan, survey_run_file, upgrade,
+};
 use runledger_storage::{Database, Error};
 use support::{answers, database, shape, sql};
 use tempfile::TempDir;
@@ -181,4 +184,47 @@ fn a_run_that_is_there_twice_is_named_before_anything_is_changed() {
     assert!(refused.contains("run 2 of proposal 1234"), "{refused}");
     assert_eq!(bytes(&folder), before);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn nothing_is_begun_without_room_for_the_new_files() {
+    let folder = wide();
+    let results = folder.path().join("extracted_data");
+    fs::create_dir(&results).unwrap();
+    let runs = [1, 2, 3].map(|number| RunId::new(1234, number));
+    for run in runs {
+        // Of any size, without taking any space.
+        let file = fs::File::create(results.join(format!("p1234_r{}.h5", run.number.0))).unwrap();
+        file.set_len(1 << 43).unwrap();
+    }
+    let conversion = Conversion::begin(folder.path(), Format::Wide, Duration::ZERO).unwrap();
+    let refused = conversion.make_sure_of_room(runs).unwrap_err();
+    assert!(matches!(refused, Error::NoRoom { .. }), "{refused}");
+    conversion.make_sure_of_room([]).unwrap();
+}
+
+#[test]
+fn a_link_to_another_file_is_not_followed() {
+    let folder = wide();
+    let results = folder.path().join("extracted_data");
+    fs::create_dir(&results).unwrap();
+    let secret = hdf5_metno::File::create(folder.path().join("secret.h5")).unwrap();
+    let numbers = [1.0, 2.0, 3.0];
+    let given = secret.new_dataset_builder().with_data(&numbers);
+    given.create("numbers").unwrap();
+    secret.close().unwrap();
+    let file = hdf5_metno::File::create(results.join("p1234_r1.h5")).unwrap();
+    let group = file.create_group("x").unwrap();
+    group
+        .new_dataset_builder()
+        .with_data(&numbers)
+        .create("data")
+        .unwrap();
+    group
+        .link_external("../secret.h5", "numbers", "label")
+        .unwrap();
+    file.close().unwrap();
+    let found = survey_run_file(folder.path(), RunId::new(1234, 1), Format::Wide).unwrap();
+    assert!(found.arrays.is_empty());
+    assert!(found.kept["x"].contains("is a link"), "{:?}", found.kept);
 }

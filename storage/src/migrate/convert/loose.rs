@@ -1,10 +1,10 @@
 //! Labelled arrays of format 0: their labels lie beside them, and nothing says what belongs to what.
 
-use hdf5_metno::{Dataset, Group};
+use hdf5_metno::{Dataset, File, Group};
 use runledger_context::value::{Array, Dtype, Netcdf, NetcdfVariable, Values};
 
 use super::dimensions::dimensions;
-use crate::hdf5::{self, OBJTYPE, Outcome, has_scales, words};
+use crate::hdf5::{self, OBJTYPE, Outcome, has_scales, own_dataset, words};
 
 /// What xarray calls an array without a name.
 const NAMELESS: &str = "__xarray_dataarray_variable__";
@@ -18,15 +18,15 @@ pub(super) fn is_loose(group: &Group) -> Outcome<bool> {
     Ok(has_data && group.attr(OBJTYPE).is_err() && !has_scales(group)?)
 }
 
-/// The names of its dimensions.
+/// The names of the dimensions of such an array, the group `variable` of a file.
 ///
 /// # Errors
 /// Why it has to stay as it is.
-pub(super) fn dimensions_of(group: &Group) -> Outcome<Vec<String>> {
-    let data = group.dataset(DATA).map_err(|_| "`data` is no array")?;
+pub(super) fn dimensions_of(file: &File, variable: &str) -> Outcome<Vec<String>> {
+    let data = own_dataset(file, variable, DATA)?;
     storable(&data)?;
     let mut lines = Vec::new();
-    for (name, coordinate) in coordinates(group)? {
+    for (name, coordinate) in coordinates(file, variable)? {
         storable(&coordinate)?;
         if name.contains(char::is_whitespace) {
             return Err(format!("its coordinate {name:?} has a blank in its name"));
@@ -42,15 +42,16 @@ pub(super) fn dimensions_of(group: &Group) -> Outcome<Vec<String>> {
     dimensions(&data.shape(), &lines)
 }
 
-/// Everything beside the array.
-fn coordinates(group: &Group) -> Outcome<Vec<(String, Dataset)>> {
-    let names = group.member_names().map_err(words)?;
+/// Everything beside the array. What is a link, or has its data in another file, is not followed: the new file is
+/// everybody's to read.
+fn coordinates(file: &File, variable: &str) -> Outcome<Vec<(String, Dataset)>> {
+    let names = file
+        .group(variable)
+        .and_then(|group| group.member_names())
+        .map_err(words)?;
     let others = names.into_iter().filter(|name| name != DATA);
     others
-        .map(|name| match group.dataset(&name) {
-            Ok(dataset) => Ok((name, dataset)),
-            Err(_) => Err(format!("it holds {name}, which is no array")),
-        })
+        .map(|name| own_dataset(file, variable, &name).map(|dataset| (name, dataset)))
         .collect()
 }
 
@@ -71,12 +72,12 @@ fn storable(dataset: &Dataset) -> Outcome {
 ///
 /// # Errors
 /// As for [`dimensions_of`], and that it cannot be read.
-pub(super) fn object(group: &Group) -> Outcome<Netcdf> {
-    let dims = dimensions_of(group)?;
-    let data = group.dataset(DATA).map_err(words)?;
+pub(super) fn object(file: &File, variable: &str) -> Outcome<Netcdf> {
+    let dims = dimensions_of(file, variable)?;
+    let data = own_dataset(file, variable, DATA)?;
     let mut variables = Vec::new();
     let mut scalars = Vec::new();
-    for (name, coordinate) in coordinates(group)? {
+    for (name, coordinate) in coordinates(file, variable)? {
         let own = match coordinate.is_scalar() {
             true => Vec::new(),
             false => vec![name.clone()],
@@ -84,9 +85,9 @@ pub(super) fn object(group: &Group) -> Outcome<Netcdf> {
         if coordinate.is_scalar() {
             scalars.push(name.clone());
         }
-        variables.push(variable(name, own, &coordinate)?);
+        variables.push(encoded(name, own, &coordinate)?);
     }
-    let mut main = variable(NAMELESS.into(), dims.clone(), &data)?;
+    let mut main = encoded(NAMELESS.into(), dims.clone(), &data)?;
     main.is_data = true;
     if !scalars.is_empty() {
         main.attributes
@@ -101,7 +102,7 @@ pub(super) fn object(group: &Group) -> Outcome<Netcdf> {
     })
 }
 
-fn variable(name: String, dims: Vec<String>, dataset: &Dataset) -> Outcome<NetcdfVariable> {
+fn encoded(name: String, dims: Vec<String>, dataset: &Dataset) -> Outcome<NetcdfVariable> {
     let mut values = hdf5::values(dataset)?;
     let mut attributes = Vec::new();
     if let Values::Array(array) = &mut values {

@@ -19,8 +19,7 @@ pub(super) fn rewrite(path: &Path, draft: &Path, changes: &Survey) -> Outcome {
     composer.take_attributes(&file)?;
     for name in file.member_names().map_err(words)? {
         if changes.arrays.contains(&name) {
-            let group = file.group(&name).map_err(words)?;
-            composer.write_netcdf(&name, &loose::object(&group)?)?;
+            composer.write_netcdf(&name, &loose::object(&file, &name)?)?;
         } else if name == SUMMARIES {
             rewrite_summaries(&file, &mut composer, changes)?;
         } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hdf5_metno::{Dataset, File, Group};
+use hdf5_metno::{Dataset, File};
 use runledger_migrations::Format;
 use serde::{Deserialize, Serialize};
 
@@ -85,20 +85,20 @@ fn is_variable(file: &File, name: &str) -> Outcome<bool> {
 fn of_variable(file: &File, name: &str, found: &mut Survey) -> Outcome {
     let group = file.group(name).map_err(words)?;
     if loose::is_loose(&group)? {
-        match loose::dimensions_of(&group) {
+        match loose::dimensions_of(file, name) {
             Ok(_) => found.arrays.push(name.into()),
             Err(why) => drop(found.kept.insert(name.into(), why)),
         }
     }
-    if let Some(spread) = max_diff(&group)? {
+    if let Some(spread) = max_diff(file, name)? {
         found.max_diffs.insert(name.into(), spread);
     }
     Ok(())
 }
 
 /// As it was stored; else that of numbers in one dimension.
-fn max_diff(group: &Group) -> Outcome<Option<f64>> {
-    let Ok(data) = group.dataset("data") else {
+fn max_diff(file: &File, variable: &str) -> Outcome<Option<f64>> {
+    let Ok(data) = hdf5::own_dataset(file, variable, "data") else {
         return Ok(None);
     };
     if let Ok(stored) = data.attr("max_diff").and_then(|it| it.read_scalar::<f64>()) {
