@@ -39,6 +39,13 @@ impl Default for Retries {
 }
 
 impl Retries {
+    /// Whoever asks sees how it goes, and asks again.
+    pub const NONE: Self = Self {
+        limit: 0,
+        first: Duration::ZERO,
+        longest: Duration::ZERO,
+    };
+
     /// The wait after so many failures before this one.
     pub fn wait(&self, failures: u32) -> Duration {
         backoff::wait(self.first, self.longest, failures)

@@ -190,6 +190,19 @@ fn a_refused_job_is_tried_again_and_then_it_has_failed() {
 }
 
 #[test]
+fn a_job_that_is_refused_while_somebody_asks_has_failed_at_once() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::refusing()));
+    let (job, other) = (planned(folder.path(), 7), planned(folder.path(), 8));
+    let dispatch = started(&recorder, Limits::default());
+    let ids = [job.processing_id.clone()];
+    dispatch.submit(folder.path(), &ids, Retries::NONE).unwrap();
+    assert_eq!(entry(&job).state, State::Failed);
+    let why = entry(&job).message.unwrap();
+    assert!(why.contains("it refuses everything"), "{why}");
+    assert_eq!(entry(&other).state, State::Planned);
+}
+
+#[test]
 fn a_node_that_fails_costs_a_try_and_a_users_error_is_final() {
     let (folder, recorder) = (database(), Arc::new(Recorder::default()));
     let job = planned(folder.path(), 7);

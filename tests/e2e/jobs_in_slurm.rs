@@ -328,16 +328,22 @@ fn a_refused_submission_is_told_and_a_queue_that_does_not_answer_leaves_what_is_
     let Some(on) = OnSlurm::new("shared_options = [\"--partition=moon\"]\n") else {
         return;
     };
-    let refused = on.run(&["reprocess", "7", "8", "--mock"]);
-    refused.failed(
-        3,
-        &[
-            "2 of 2 jobs did not finish",
-            "the submission was refused",
-            "partition",
-        ],
-    );
-    assert_eq!(on.states(), ["failed"; 2]);
+    for more in [None, Some("--watch")] {
+        let mut asked = vec!["reprocess", "7", "8", "--mock"];
+        asked.extend(more);
+        on.run(&asked).failed(
+            3,
+            &[
+                "2 of 2 jobs did not finish",
+                "the submission was refused",
+                "partition",
+            ],
+        );
+    }
+    assert_eq!(on.states(), ["failed"; 4]);
+    for job in on.jobs() {
+        assert_eq!(job["attempts"].as_array().map(Vec::len), Some(1), "{job}");
+    }
     on.set(LATER);
     on.run(&["jobs", "retry", "--state", "failed", "--yes"])
         .succeeded();

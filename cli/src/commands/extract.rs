@@ -47,7 +47,8 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
 /// The job that follows is in the ledger: where it cannot be submitted from a node, a listener does that.
 fn submit(dir: &Path, follow_up: &Job, site: &Site) {
     let submitted = site.dispatcher().and_then(|dispatcher| {
-        dispatcher.submit(dir, std::slice::from_ref(&follow_up.processing_id))?;
+        let retries = site.config.jobs.dispatch().retries;
+        dispatcher.submit(dir, std::slice::from_ref(&follow_up.processing_id), retries)?;
         dispatcher.close(super::FAREWELL);
         Ok(())
     });

@@ -13,7 +13,7 @@ use super::submission::Scope;
 use super::{DispatchSettings, Queues, Sighting};
 use crate::Result;
 use crate::job::Job;
-use crate::job_end;
+use crate::job_end::{self, Retries};
 use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Load, Open, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
@@ -111,7 +111,10 @@ impl Dispatcher {
         self.recover(&mut ledger, &standing.open)?;
         self.note_load(database_dir, &standing.open);
         let put_off = match may_submit {
-            true => self.submit_due(&mut ledger, &standing.open, Scope::All)?,
+            true => {
+                let retries = self.settings().retries;
+                self.submit_due(&mut ledger, &standing.open, Scope::All, retries)?
+            }
             false => None,
         };
         self.take_ends(&ledger)?;
@@ -262,9 +265,18 @@ impl Dispatcher {
             attempt,
             account,
         };
-        let retries = self.settings().retries;
+        self.settle_for(ledger, &ended, &self.settings().retries)
+    }
+
+    /// [`settle`](Self::settle), for somebody who has an own mind about further tries.
+    pub(super) fn settle_for(
+        &self,
+        ledger: &mut Ledger,
+        ended: &Ended,
+        retries: &Retries,
+    ) -> Result<()> {
         let settled =
-            self.publishing(|publisher| job_end::settle(ledger, &ended, &retries, publisher));
+            self.publishing(|publisher| job_end::settle(ledger, ended, retries, publisher));
         settled.transpose().map(drop)
     }
 

@@ -8,7 +8,7 @@ use super::dispatcher::Dispatcher;
 use super::submission::Scope;
 use super::{Report, Sighting};
 use crate::Result;
-use crate::job_end;
+use crate::job_end::{self, Retries};
 use crate::ledger::{Attempt, Ledger, State, Unfinished};
 use crate::queue::{Denied, JobState, user_name};
 use crate::updates::Update;
@@ -108,14 +108,16 @@ impl Dispatcher {
         Ok(planned)
     }
 
-    /// Submits these jobs of a database and no others, as far as there is room. What is not taken now stays planned.
+    /// Submits these jobs of a database and no others, as far as there is room. What is not taken now stays planned;
+    /// what is refused is tried again as `retries` say.
     ///
     /// # Errors
     /// The ledger or the run table cannot be used.
-    pub fn submit(&self, database_dir: &Path, ids: &[String]) -> Result<()> {
+    pub fn submit(&self, database_dir: &Path, ids: &[String], retries: Retries) -> Result<()> {
         let mut ledger = Ledger::open(database_dir)?;
         let open = ledger.open_attempts()?;
-        self.submit_due(&mut ledger, &open, Scope::Only(ids))
+        self.note_load(database_dir, &open);
+        self.submit_due(&mut ledger, &open, Scope::Only(ids), retries)
             .map(drop)
     }
 

@@ -11,7 +11,7 @@ use super::submission::{Failures, Hand};
 use crate::Result;
 use crate::job::Job;
 use crate::ledger::{self, Ending, Setback};
-use crate::queue::{Account, Batch, Fault, QueueManager, Refusal};
+use crate::queue::{Account, Batch, Ended, Fault, QueueManager, Refusal};
 
 impl Dispatcher {
     pub(super) fn refused(
@@ -72,6 +72,7 @@ impl Dispatcher {
             db: Database::open_with_timeout(hand.db.dir(), PATIENCE)?,
             queue: local,
             concurrent: hand.concurrent,
+            retries: hand.retries,
             chains: Vec::new(),
         };
         for (job, _) in batch.jobs.iter().take(room.jobs) {
@@ -93,7 +94,7 @@ impl Dispatcher {
         failures: &Failures,
     ) -> Result<()> {
         let words = format!("the submission was refused: {why}");
-        let retries = self.settings().retries;
+        let retries = hand.retries;
         let failures = |job: &Job| failures.get(&job.processing_id).copied().unwrap_or(0);
         let (again, over): (Vec<_>, Vec<_>) = batch
             .jobs
@@ -106,7 +107,12 @@ impl Dispatcher {
                 peak_memory: None,
                 words: words.clone(),
             };
-            self.settle(hand.ledger, job.clone(), *number, account)?;
+            let ended = Ended {
+                job: job.clone(),
+                attempt: *number,
+                account,
+            };
+            self.settle_for(hand.ledger, &ended, &retries)?;
         }
         let most = again
             .iter()

@@ -12,6 +12,7 @@ use super::watch::Memory;
 use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
 use crate::Result;
 use crate::job::Job;
+use crate::job_end::Retries;
 use crate::ledger::{Attempt, State};
 use crate::monitor::Jobs;
 use crate::publisher::Publisher;
@@ -71,6 +72,14 @@ impl Dispatch {
         work.new.extend(jobs);
         drop(agenda);
         self.office.changed.notify_one();
+    }
+
+    /// As [`Dispatcher::submit`], before anybody looks at this database.
+    ///
+    /// # Errors
+    /// The ledger or the run table cannot be used.
+    pub fn submit(&self, database_dir: &Path, ids: &[String], retries: Retries) -> Result<()> {
+        self.office.dispatcher.submit(database_dir, ids, retries)
     }
 
     /// Whether what the queue does not take is done on this machine.

@@ -15,6 +15,7 @@ use super::resources;
 use super::room::Room;
 use super::under_way::UnderWay;
 use crate::Result;
+use crate::job_end::Retries;
 use crate::ledger::{Entry, Handover, Ledger, Open, Setback, State};
 use crate::queue::{Batch, QueueManager, Ticket};
 use crate::updates::Update;
@@ -68,6 +69,8 @@ pub(super) struct Hand<'a> {
     pub(super) db: Database,
     pub(super) queue: &'a Arc<dyn QueueManager>,
     pub(super) concurrent: usize,
+    /// Whoever asks may not want a refused job to be tried again.
+    pub(super) retries: Retries,
     pub(super) chains: Vec<Chain>,
 }
 
@@ -79,6 +82,7 @@ impl Dispatcher {
         ledger: &mut Ledger,
         open: &[Open],
         scope: Scope<'_>,
+        retries: Retries,
     ) -> Result<Option<Duration>> {
         let wanted = ledger.due_count()?.min(AT_ONCE);
         if wanted == 0 {
@@ -102,6 +106,7 @@ impl Dispatcher {
                 Some(set) => set,
                 None => resources::concurrent(&db, queue.concurrent())?,
             },
+            retries,
             chains: chains(open, queue.name()),
             ledger,
             db,

@@ -1,7 +1,5 @@
 //! `reprocess --direct`: one job after the other, here and now.
 
-use std::time::Duration;
-
 use runledger_listener::combiner;
 use runledger_listener::job::Job;
 use runledger_listener::job_end::{self, Outcome, Retries};
@@ -11,13 +9,6 @@ use runledger_listener::queue::run_in_foreground;
 use super::progress::Progress;
 use crate::commands::{FAREWELL, Site};
 use crate::failure::Result;
-
-/// The user sees it, and asks again.
-const NO_RETRIES: Retries = Retries {
-    limit: 0,
-    first: Duration::ZERO,
-    longest: Duration::ZERO,
-};
 
 /// Evaluates each run and shows what that prints.
 pub(super) fn run(jobs: &[Job], site: &Site) -> Result {
@@ -43,7 +34,7 @@ fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Option<String
     progress.above(|| {
         let mut publisher = site.publisher()?;
         let mut ledger = Ledger::open(&job.database_dir)?;
-        let outcome = job_end::settle(&mut ledger, &ended, &NO_RETRIES, &mut publisher)?;
+        let outcome = job_end::settle(&mut ledger, &ended, &Retries::NONE, &mut publisher)?;
         if outcome != Outcome::Finished && !publisher.is_enabled() {
             // No combiner would hear of what was saved.
             let dir = &job.database_dir;

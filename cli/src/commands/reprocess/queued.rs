@@ -59,7 +59,7 @@ pub(super) fn run(here: &Path, dir: &Path, jobs: &[Job], ways: &Ways, site: &Sit
         let dispatch = Dispatch::start(queues, settings, site.publisher()?);
         return watch::run(dispatch, &ledger, jobs, ways, site);
     }
-    submit(queues, settings, dir, jobs, site)?;
+    submit(queues, settings, jobs, site)?;
     tell(&ledger, jobs, ways)
 }
 
@@ -82,34 +82,26 @@ fn no_queue(site: &Site) -> Failure {
     .hint("--direct evaluates the runs on this machine, one after the other; `[jobs] queue = \"local\"` in the configuration, several at once")
 }
 
-/// Whoever asks sees a refusal, and asks again: it is not tried again.
-fn submit(
-    queues: Queues,
-    settings: DispatchSettings,
-    dir: &Path,
-    jobs: &[Job],
-    site: &Site,
-) -> Result {
-    let retries = Retries {
-        limit: 0,
-        ..settings.retries
-    };
-    let settings = DispatchSettings {
-        retries,
-        ..settings
-    };
+fn submit(queues: Queues, settings: DispatchSettings, jobs: &[Job], site: &Site) -> Result {
     let dispatcher = Dispatcher::new(queues, settings, site.publisher()?);
+    let submitted = submit_now(jobs, |dir, ids| dispatcher.submit(dir, ids, Retries::NONE));
+    dispatcher.close(FAREWELL);
+    submitted
+}
+
+/// Whoever asks sees a refusal, and asks again: it is not tried again.
+pub(super) fn submit_now(
+    jobs: &[Job],
+    submit: impl Fn(&Path, &[String]) -> runledger_listener::Result<()>,
+) -> Result {
     let ids: Vec<String> = jobs.iter().map(|job| job.processing_id.clone()).collect();
-    let mut tries = 0;
-    let submitted = loop {
-        match dispatcher.submit(dir, &ids) {
-            Err(_) if tries < TRIES => tries += 1,
-            submitted => break submitted,
+    for _ in 0..TRIES {
+        if submit(&jobs[0].database_dir, &ids).is_ok() {
+            return Ok(());
         }
         std::thread::sleep(PAUSE);
-    };
-    dispatcher.close(FAREWELL);
-    Ok(submitted?)
+    }
+    Ok(submit(&jobs[0].database_dir, &ids)?)
 }
 
 /// Says what became of the jobs.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use runledger_listener::combiner;
 use runledger_listener::dispatch::Dispatch;
 use runledger_listener::job::Job;
+use runledger_listener::job_end::Retries;
 use runledger_listener::ledger::{Entry, Ledger, State};
 
 use super::progress::Progress;
@@ -56,6 +57,7 @@ pub(super) fn run(
     };
     // Before anything can happen to them.
     watched.look()?;
+    queued::submit_now(jobs, |dir, ids| dispatch.submit(dir, ids, Retries::NONE))?;
     dispatch.look_at(dir);
     while watched.left() > 0 && !stop.load(Ordering::Relaxed) {
         watched.look()?;
