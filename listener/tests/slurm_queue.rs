@@ -183,18 +183,17 @@ fn accounts_that_do_not_answer_lose_nobody() {
 fn what_memory_a_job_took_is_known_though_the_accounts_are_slower_than_whoever_looks() {
     let ended = in_queue("COMPLETED|None").replace("N/A", "$(date +%s)");
     let books = "echo >> $HERE/asked\necho \"1|COMPLETED|0:0||$(date +%s)|r7-p1234-damnit\"";
-    let stage = Stage::new(SBATCH, NOTHING, books);
+    let stage = Stage::new(SBATCH, &in_queue("RUNNING|None"), books);
     let (job, _dispatch) = stage.begin();
-    eventually("it was submitted", || !stage.text("count").is_empty());
+    eventually("it runs", || stage.entry(&job).state == State::Running);
     let (id, mut ledger) = (&job.processing_id, Ledger::open(stage.folder()).unwrap());
     let here = Surroundings::default();
     let claim = ledger.claim(id, Some(1), &Process::this(), &here);
     assert_eq!(claim.unwrap(), Claim::Granted(1));
     ledger.end(id, 1, State::Finished, None, None).unwrap();
     stage.tool("squeue", &ended);
-    let asked = stage.text("asked").len();
     eventually("the accounts were asked", || {
-        stage.text("asked").len() > asked + 3
+        stage.text("asked").lines().count() > 3
     });
     let step = "echo '1.batch|COMPLETED|0:0|1536K||batch'";
     stage.tool("sacct", &format!("{books}\n{step}"));

@@ -10,7 +10,7 @@ use super::command::{self, Answer};
 use super::line::{self, Row};
 use super::{SlurmQueue, words};
 use crate::ledger::{self, Attempt};
-use crate::queue::JobState;
+use crate::queue::{Account, Fault, JobState};
 use crate::{Error, Result};
 
 /// So many numbers fit on a command line with room to spare.
@@ -18,8 +18,8 @@ pub(super) const AT_ONCE: usize = 2000;
 
 /// After so many seconds the accounts know how a job ended, or never will.
 const BOOKED: f64 = 60.0;
-/// After so many seconds they know what memory a job took that did not say how it went: somebody waits for its end.
-const MEASURED: f64 = 10.0;
+/// After so many seconds they know what memory a job took, or never will.
+const MEASURED: f64 = 15.0;
 
 impl SlurmQueue {
     /// What a command came to, well or not.
@@ -128,7 +128,7 @@ impl SlurmQueue {
             // How it ended is not in the queue.
             (_, Err(_)) => JobState::Silent,
             (row, Ok(books)) => match (self.in_books(books, attempt), row) {
-                (Some(state), Some(row)) if is_unmeasured(&state, row, attempt) => JobState::Silent,
+                (Some(state), Some(row)) if is_unmeasured(&state, row) => JobState::Silent,
                 (Some(state), _) => state,
                 (None, Some(row)) if self.settings.accounting && is_fresh(row) => JobState::Silent,
                 (None, Some(row)) => row.state(),
@@ -177,14 +177,12 @@ fn is_fresh(row: &Row) -> bool {
     has_just_ended(row, BOOKED)
 }
 
-/// Whether the books may not know yet what memory a job took that has begun.
-fn is_unmeasured(state: &JobState, row: &Row, attempt: &Attempt) -> bool {
-    let wait = match attempt.ended_at {
-        Some(_) => BOOKED,
-        None => MEASURED,
-    };
-    let is_unknown = matches!(state, JobState::Ended(account) if account.peak_memory.is_none());
-    is_unknown && attempt.process.is_some() && has_just_ended(row, wait)
+/// Whether the books may not know yet what memory a job took. What the queue or a person ended may never have begun.
+fn is_unmeasured(state: &JobState, row: &Row) -> bool {
+    let has_begun = |fault| matches!(fault, Fault::Job | Fault::Vanished);
+    let is_unknown = |account: &Account| has_begun(account.fault) && account.peak_memory.is_none();
+    let is_so = matches!(state, JobState::Ended(account) if is_unknown(account));
+    is_so && has_just_ended(row, MEASURED)
 }
 
 fn has_just_ended(row: &Row, seconds: f64) -> bool {
