@@ -176,6 +176,8 @@ fn a_refused_job_is_tried_again_and_then_it_has_failed() {
         why.contains("it refuses everything") && why.contains("3 times"),
         "{why}"
     );
+    let told = Numbers::with(dispatch.numbers()).text().unwrap();
+    assert!(told.contains("error=\"refused\"} 3"), "{told}");
     let ledger = Ledger::open(folder.path()).unwrap();
     assert_eq!(ledger.attempts(&job.processing_id).unwrap().len(), 3);
     drop(dispatch);

@@ -15,6 +15,8 @@ use crate::queue::Ticket;
 /// Whoever submitted on another machine, and left an attempt without a name in the queue, has given up by now
 /// (seconds).
 const ABANDONED: f64 = 300.0;
+/// What a monitor is told of a queue that does not answer.
+pub(super) const SILENT: &str = "silent";
 /// How long a queue is left alone after it did not answer; twice as long each further time, up to the longest.
 const REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(120);
@@ -84,9 +86,10 @@ impl Dispatcher {
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         let times = resting.get(queue).map_or(0, |(_, times)| *times);
         let wait = backoff::wait(REST, LONGEST_REST, times);
+        self.numbers.trouble(queue, SILENT);
         warn!(
             queue,
-            "it does not answer, trying again in {} s: {why}",
+            "the queue does not answer, trying again in {} s: {why}",
             wait.as_secs()
         );
         resting.insert(queue, (Instant::now() + wait, times + 1));

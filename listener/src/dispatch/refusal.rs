@@ -38,6 +38,7 @@ impl Dispatcher {
                 hand.set_back(batch, &why, false, Some(next_try))?;
             }
             Refusal::Refused(why) => {
+                self.numbers.trouble(hand.queue.name(), "refused");
                 warn!(
                     proposal = run.proposal.0,
                     run = run.number.0,

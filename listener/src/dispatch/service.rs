@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::agenda::{Agenda, Work};
+use super::recovery::SILENT;
 use super::watch::Memory;
 use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
 use crate::Result;
@@ -214,6 +215,7 @@ impl Office {
             match self.ask(queue, &mut memory) {
                 Ok(()) => failures = 0,
                 Err(why) => {
+                    self.dispatcher.numbers.trouble(queue.name(), SILENT);
                     warn!(
                         queue = queue.name(),
                         "nothing is known about its jobs now: {why}"

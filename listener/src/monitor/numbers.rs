@@ -47,6 +47,7 @@ pub struct Numbers {
 pub struct Jobs {
     now: Gauges<1>,
     durations: Histograms,
+    troubles: Family<[(&'static str, String); 2], Counter>,
 }
 
 impl Numbers {
@@ -78,6 +79,7 @@ impl Default for Jobs {
         Self {
             now: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
+            troubles: Family::default(),
         }
     }
 }
@@ -125,6 +127,11 @@ impl Numbers {
             "How long jobs took, by how they ended",
             Unit::Seconds,
             self.jobs.durations.clone(),
+        );
+        all.register(
+            "queue_errors",
+            "Submissions that a queue refused, and times that it did not answer",
+            self.jobs.troubles.clone(),
         );
         all
     }
@@ -186,6 +193,12 @@ impl Jobs {
         self.now.get_or_create(&label).set(jobs);
     }
 
+    /// A queue has `refused` a submission, or is `silent`.
+    pub fn trouble(&self, queue: &str, trouble: &str) {
+        let labels = [("queue", queue.to_owned()), ("error", trouble.to_owned())];
+        self.troubles.get_or_create(&labels).inc();
+    }
+
     /// A job has ended in this state, having run for so long.
     pub fn ended(&self, state: &str, took: Duration) {
         let label = [("state", state.to_owned())];
@@ -224,8 +237,10 @@ mod tests {
         numbers.retries(&Error::Queue("full".into()), 4);
         numbers.jobs().set("running", 5);
         numbers.jobs().ended("finished", Duration::from_secs(7));
+        numbers.jobs().trouble("slurm", "silent");
         let text = numbers.text().unwrap();
         for line in [
+            "runledger_queue_errors_total{queue=\"slurm\",error=\"silent\"} 1",
             concat!(
                 "runledger_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
