@@ -202,6 +202,30 @@ fn a_log_is_followed_until_its_job_is_over() {
 }
 
 #[test]
+fn a_log_that_is_followed_shows_that_its_job_was_cancelled() {
+    let site = database();
+    let mut watch = begun(&site, &["7"], 1);
+    let seen = site.path("follow.log");
+    let follow = ["jobs", "log", "--run", "7", "--follow"];
+    let mut follow = Service::start(&mut site.command(&site.db(), &follow), &seen);
+    eventually(
+        "what it prints is shown",
+        || follow.said(),
+        || follow.said().contains("evaluating 7"),
+    );
+    site.run(&["jobs", "cancel", "--run", "7", "--yes"])
+        .succeeded();
+    assert_eq!(follow.end(), Some(0));
+    assert!(
+        follow.said().contains("The job was cancelled by "),
+        "{}",
+        follow.said()
+    );
+    remove(&site, "wait");
+    assert_eq!(watch.end(), Some(3), "{}", watch.said());
+}
+
+#[test]
 fn jobs_are_cancelled_stopped_killed_and_tried_again() {
     let site = database();
     // Two at a time: the third one waits.

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use runledger_listener::ledger::Ledger;
+use runledger_listener::ledger::{Ledger, State};
 
 use super::Job;
 use super::log_part::Part;
@@ -15,6 +15,8 @@ use crate::failure::{Failure, Result};
 
 /// How often a log is looked at that may grow.
 const LOOK: Duration = Duration::from_millis(200);
+/// A job that did not finish may say why after its end is in the ledger: until nothing has come for so long.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Prints a job's part of its run's log; the whole log where that cannot be told from others.
 pub(super) fn run(job: &Job, jobs: &[Job], attempt: Option<u32>, follow: bool) -> Result {
@@ -78,18 +80,23 @@ fn follow_log(job: &Job, attempt: Option<u32>, mixed: bool) -> Result {
     let ledger = Ledger::open(&job.entry.job.database_dir)?;
     let mut part = Part::of(job.id(), attempt);
     let mut log = None;
+    let mut latest = Instant::now();
     loop {
         // Before the log is read: what is printed until then is in it.
-        let is_over = is_over(&ledger, job)?;
+        let last_words = last_words(&ledger, job)?;
         if log.is_none() {
             log = open(&path)?;
         }
         if let Some(log) = &mut log {
-            show_new(log, &path, |line| match mixed {
+            let is_new = show_new(log, &path, |line| match mixed {
                 true => line.to_owned(),
                 false => part.next(line),
             })?;
+            if is_new || last_words.is_none() {
+                latest = Instant::now();
+            }
         }
+        let is_over = last_words.is_some_and(|wait| latest.elapsed() >= wait);
         if is_over || stop.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -97,9 +104,14 @@ fn follow_log(job: &Job, attempt: Option<u32>, mixed: bool) -> Result {
     }
 }
 
-fn is_over(ledger: &Ledger, job: &Job) -> Result<bool> {
-    let entry = ledger.job(job.id())?;
-    Ok(entry.is_none_or(|entry| entry.state.is_final() || entry.held))
+/// How long to wait for more once nothing has come; None: the job is not over.
+fn last_words(ledger: &Ledger, job: &Job) -> Result<Option<Duration>> {
+    Ok(match ledger.job(job.id())? {
+        None => Some(Duration::ZERO),
+        Some(entry) if entry.state == State::Finished => Some(Duration::ZERO),
+        Some(entry) if entry.state.is_final() || entry.held => Some(LAST_WORDS),
+        Some(_) => None,
+    })
 }
 
 fn open(path: &Path) -> Result<Option<BufReader<File>>> {
@@ -110,21 +122,24 @@ fn open(path: &Path) -> Result<Option<BufReader<File>>> {
     }
 }
 
-/// Whole lines only: whose they are is told by their beginnings.
+/// Whole lines only: whose they are is told by their beginnings. Returns whether there were any.
 fn show_new(
     log: &mut BufReader<File>,
     path: &Path,
     mut shown: impl FnMut(&str) -> String,
-) -> Result {
+) -> Result<bool> {
     let mut line = Vec::new();
+    let mut is_new = false;
     loop {
         let read = log
             .read_until(b'\n', &mut line)
             .map_err(|e| unreadable(path, &e))?;
         if read == 0 || !line.ends_with(b"\n") {
             let back = i64::try_from(line.len()).unwrap_or(0);
-            return log.seek_relative(-back).map_err(|e| unreadable(path, &e));
+            log.seek_relative(-back).map_err(|e| unreadable(path, &e))?;
+            return Ok(is_new);
         }
+        is_new = true;
         print(&shown(&String::from_utf8_lossy(&line)));
         line.clear();
     }
