@@ -32,6 +32,16 @@ impl Job {
         &self.entry.job.processing_id
     }
 
+    /// How often it was tried: what a queue never heard of, because it did not answer, was no try.
+    fn tries(&self) -> usize {
+        let refused = |attempt: &Attempt| {
+            let why = attempt.reason.as_deref().unwrap_or_default();
+            why.starts_with("the submission was refused")
+        };
+        let is_try = |attempt: &&Attempt| attempt.is_in_queue() || refused(attempt);
+        self.attempts.iter().filter(is_try).count()
+    }
+
     fn last(&self) -> Option<&Attempt> {
         self.attempts.last()
     }
@@ -141,5 +151,27 @@ fn example(id: &str, state: runledger_listener::ledger::State) -> Job {
             ended_at: None,
         },
         attempts: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runledger_listener::ledger::State;
+
+    #[test]
+    fn what_no_queue_has_heard_of_is_no_try() {
+        let attempt = |queue_id: Option<&str>, reason: &str| Attempt {
+            queue_id: queue_id.map(Into::into),
+            reason: Some(reason.into()),
+            ..Attempt::default()
+        };
+        let mut job = example("a", State::Running);
+        job.attempts = vec![
+            attempt(None, "sbatch: Unable to contact slurm controller"),
+            attempt(None, "the submission was refused: no such partition"),
+            attempt(Some("12"), "its node failed"),
+        ];
+        assert_eq!(job.tries(), 2);
     }
 }

@@ -108,7 +108,7 @@ fn row(job: &Job, is_one_proposal: bool, now: f64, colours: bool) -> Vec<Cell> {
             None => state,
         },
         Cell::new(job.last().map(queue).unwrap_or_default()),
-        Cell::new(job.attempts.len()),
+        Cell::new(job.tries()),
         Cell::new(since(job, now)),
         Cell::new(who),
     ]
