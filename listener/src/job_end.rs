@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use crate::Result;
 use crate::backoff;
+use crate::counting::counted;
 use crate::job::Job;
 use crate::ledger::{self, Ending, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
@@ -141,7 +142,10 @@ fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -
                 };
                 Verdict::Over(
                     state,
-                    format!("{why}; it was tried {} times", entry.failures + 1),
+                    format!(
+                        "{why}; it was tried {}",
+                        counted(entry.failures as usize + 1, "time")
+                    ),
                 )
             }
         },

@@ -6,6 +6,7 @@ mod journal;
 mod resting;
 
 pub mod combiner;
+pub mod counting;
 pub mod dispatch;
 pub mod extraction;
 pub mod job;

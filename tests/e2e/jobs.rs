@@ -202,6 +202,14 @@ fn a_log_is_followed_until_its_job_is_over() {
 }
 
 #[test]
+fn a_job_that_fails_here_and_now_says_why() {
+    let site = database();
+    site.write("db/context.py", "import nothing_of_that_name\n");
+    site.run(&["reprocess", "7", "--direct", "--mock"])
+        .failed(3, &["1 of 1 job did not finish", "nothing_of_that_name"]);
+}
+
+#[test]
 fn a_log_that_is_followed_shows_that_its_job_was_cancelled() {
     let site = database();
     let mut watch = begun(&site, &["7"], 1);
@@ -332,8 +340,8 @@ fn nothing_is_changed_without_a_yes_and_no_job_is_guessed() {
         .failed(1, &["no job \"zz\""]);
     site.run(&["jobs", "--state", "dreaming"])
         .failed(2, &["dreaming", "planned", "held"]);
-    let nothing = site.run(&["jobs", "retry", "--all", "--yes"]).succeeded();
-    assert!(nothing.stdout.contains("no job to retry"), "{nothing:#?}");
+    site.run(&["jobs", "retry", "--all", "--yes"])
+        .failed(1, &["no job to retry"]);
 }
 
 #[test]
@@ -367,7 +375,7 @@ fn whoever_stops_watching_leaves_the_jobs_alone() {
     let mut watch = begun(&site, &["7", "9", "--watch"], 2);
     watch.signal(Signal::SIGINT);
     assert_eq!(watch.end(), Some(3));
-    for words in ["2 jobs are not over, and go on", "runledger jobs", "cancel"] {
+    for words in ["not over, and going on: 2 jobs", "runledger jobs", "cancel"] {
         assert!(watch.said().contains(words), "{words}:\n{}", watch.said());
     }
     remove(&site, "wait");

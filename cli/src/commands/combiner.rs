@@ -6,6 +6,7 @@ use std::path::Path;
 use runledger_listener::combiner::{
     ATTENDED, CombinerSettings, combine_folder, run_service, serve_requests,
 };
+use runledger_listener::counting::counted;
 use runledger_listener::kafka::{ConsumerSettings, Start};
 use runledger_listener::updates::FILE_SUBMISSIONS;
 
@@ -77,9 +78,9 @@ fn now(dir: &Path, site: &Site) -> Result {
     let combined = combine_folder(dir, ATTENDED, &mut publisher)?;
     publisher.close(super::FAREWELL);
     println!(
-        "{} fragments of {} runs merged",
-        combined.fragments.len(),
-        combined.runs.len()
+        "{} of {} merged",
+        counted(combined.fragments.len(), "fragment"),
+        counted(combined.runs.len(), "run")
     );
     let broken = combined
         .broken

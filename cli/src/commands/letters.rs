@@ -1,5 +1,6 @@
 //! `listener inbox`, `listener dead-letters`: notifications that wait, and what could not be understood.
 
+use runledger_listener::counting::counted;
 use runledger_listener::listener_db::{DeadLetter, Letter, ListenerDb};
 use serde_json::json;
 
@@ -68,7 +69,10 @@ fn dead_letter(letter: &DeadLetter) -> serde_json::Value {
 /// Hands dead letters to the listener again.
 pub(super) fn replay(db: &mut ListenerDb, which: Letters) -> Result {
     match which {
-        Letters::All => println!("{} dead letters are in the inbox again", db.replay_all()?),
+        Letters::All => {
+            let all = counted(db.replay_all()?, "dead letter");
+            println!("In the inbox again: {all}");
+        }
         Letters::One(id) if db.replay(id)? => println!("Dead letter {id} is in the inbox again"),
         Letters::One(id) => return Err(Failure::new(format!("there is no dead letter {id}"))),
     }

@@ -6,6 +6,7 @@ use tracing::debug;
 
 use super::{Listener, PAUSE};
 use crate::Result;
+use crate::counting::counted;
 use crate::kafka::Consumer;
 use crate::listener_db::{KEPT, PRUNED_AT_ONCE};
 use crate::monitor::{Monitor, Numbers};
@@ -68,8 +69,9 @@ impl Listener {
     pub(super) fn status(&self) -> String {
         let depth = self.db.depth().unwrap_or_default();
         format!(
-            "{depth} notifications wait, {} jobs are not at their end",
-            self.dispatch.left()
+            "waiting: {}; not at their end: {}",
+            counted(depth as usize, "notification"),
+            counted(self.dispatch.left(), "job")
         )
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use runledger_context::run::Proposal;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::batch::Batch;
 use super::{Listener, tell_of_delay};
@@ -34,6 +34,8 @@ impl Listener {
             match self.understood(&batch.letters()[index].payload) {
                 Ok(notification) => self.plan_one(index, &notification, &mut known, batch)?,
                 Err(why) => {
+                    let letter = &batch.letters()[index];
+                    warn!(topic = letter.topic, "a dead letter again: {why}");
                     self.numbers.event("dead");
                     batch.note(index, Fate::Dead(why));
                 }

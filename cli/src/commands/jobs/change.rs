@@ -76,8 +76,8 @@ pub(super) fn run(here: &Path, wish: Wish, chosen: &Chosen, site: &Site) -> Resu
     let states = &chosen.named.selection.states;
     let meant = choice::chosen(&jobs, &chosen.named, |job| wish.applies(job, states))?;
     if meant.is_empty() {
-        println!("There is no job to {}.", wish.verb());
-        return Ok(());
+        return Err(Failure::new(format!("there is no job to {}", wish.verb()))
+            .hint("`runledger jobs --all` lists them all"));
     }
     if meant.len() > 1 && !chosen.yes {
         list(&meant);

@@ -41,6 +41,10 @@ fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Option<String
             combiner::merge_run(dir, job.run, combiner::ATTENDED, &mut publisher)?;
         }
         publisher.close(FAREWELL);
-        Ok((outcome != Outcome::Finished).then(|| ended.account.words.clone()))
+        // The job itself knows better than its exit code.
+        let why = ledger
+            .job(&job.processing_id)?
+            .and_then(|entry| entry.message);
+        Ok((outcome != Outcome::Finished).then(|| why.unwrap_or(ended.account.words)))
     })
 }

@@ -9,6 +9,7 @@ mod watch;
 use std::path::Path;
 
 use runledger_context::run::RunData;
+use runledger_listener::counting::counted;
 use runledger_listener::job::Job;
 use runledger_storage::Database;
 
@@ -48,7 +49,8 @@ fn verdict(failed: &[String], count: usize) -> Result {
     match failed.len() {
         0 => Ok(()),
         n => Err(Failure::partly(format!(
-            "{n} of {count} jobs did not finish:\n  {}",
+            "{n} of {} did not finish:\n  {}",
+            counted(count, "job"),
             failed.join("\n  ")
         ))
         .hint("the logs are in process_logs; `runledger jobs` knows more")),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use runledger_listener::counting::counted;
 use runledger_listener::dispatch::{Dispatch, DispatchSettings, Dispatcher, Queues};
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
@@ -127,15 +128,14 @@ fn tell(ledger: &Ledger, jobs: &[Job], ways: &Ways) -> Result {
         }
     }
     for (place, count) in &places {
-        let jobs = if *count == 1 { "job" } else { "jobs" };
-        println!("{count} {jobs} submitted: {place}");
+        println!("{} submitted: {place}", counted(*count, "job"));
     }
     if !waiting.is_empty() {
         let why = waiting.iter().find(|why| !why.is_empty()).cloned();
         let why = why.unwrap_or_else(|| "there is no room for more now".into());
         println!(
-            "{} jobs wait in the ledger for a listener: {why}",
-            waiting.len()
+            "{} left in the ledger for a listener: {why}",
+            counted(waiting.len(), "job")
         );
     }
     if failed.len() < jobs.len() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use runledger_context::run::{Proposal, RunId, RunNumber};
+use runledger_listener::counting::counted;
 use runledger_listener::proposals::Proposals;
 use runledger_storage::Database;
 
@@ -50,8 +51,8 @@ fn with_data(runs: BTreeSet<RunId>, config: &Config) -> Vec<RunId> {
     if !without.is_empty() {
         let list: Vec<String> = without.iter().map(ToString::to_string).collect();
         eprintln!(
-            "warning: {} runs have no raw data below {} and are skipped: {}",
-            without.len(),
+            "warning: {} without raw data below {} skipped: {}",
+            counted(without.len(), "run"),
             config.data.root.display(),
             list.join(", ")
         );

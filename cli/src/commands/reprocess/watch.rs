@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use runledger_listener::combiner;
+use runledger_listener::counting::counted;
 use runledger_listener::dispatch::Dispatch;
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
@@ -219,7 +220,8 @@ fn gone_on(left: usize, watched: &Watched<'_>, ways: &Ways) -> Failure {
         n => format!("; {n} of them have not been submitted and wait for a listener"),
     };
     Failure::partly(format!(
-        "not watching any more: {left} jobs are not over, and go on{begun}"
+        "not watching any more; not over, and going on: {}{begun}",
+        counted(left, "job")
     ))
     .hint(format!(
         "{} shows how they are, {} calls them off",

@@ -29,7 +29,13 @@ pub(super) fn state(
             words,
         })
     };
-    let ended = |fault, words| ended_by(ending, fault, words);
+    // Slurm writes 0 where it does not know the exit code.
+    let known = if ending == WELL {
+        Ending::Unseen
+    } else {
+        ending
+    };
+    let ended = |fault, words| ended_by(known, fault, words);
     match word.trim_end_matches('+') {
         "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD"
         | "SPECIAL_EXIT" | "RESV_DEL_HOLD" => waiting::state(reason),
@@ -128,6 +134,16 @@ mod tests {
                 .1
                 .ends_with("by user 4000123")
         );
+    }
+
+    #[test]
+    fn what_did_not_end_well_has_no_exit_code_of_nought() {
+        for word in ["CANCELLED by 0", "TIMEOUT", "NODE_FAIL"] {
+            let JobState::Ended(account) = meant(word, "None", Ending::Exit(0)) else {
+                panic!("{word}");
+            };
+            assert_eq!(account.ending, Ending::Unseen, "{word}");
+        }
     }
 
     #[test]
