@@ -19,7 +19,9 @@ TIMES = 5
 TITLE = f"a table of {RUNS:,} runs × {VARIABLES} variables".replace(",", " ")
 # What a variable's cells are, by its number modulo 5.
 KINDS = ["number", "text", "thumbnail", "trendline", "number"]
-TARGETS = {"comment": 50, "values": 10, "table": 10}
+TARGETS = {"comment": 50, "values": 10, "table": 10, "view": 5, "column": 5}
+# What people ask the view for.
+QUESTIONS = {"view": "SELECT * FROM runs", "column": "SELECT run, v000 FROM runs"}
 
 
 def measure(root, tools):
@@ -30,10 +32,12 @@ def measure(root, tools):
     values = dict(_row(examples))
     found = {measure: ([], []) for measure in TARGETS}
     for _ in range(TIMES):
-        for measure, theirs, ours in [*_writes(folder, tools, root, values), ("table", *_reads(folder, tools))]:
+        for measure, theirs, ours in [*_writes(folder, tools, root, values), ("table", *_reads(folder, tools)),
+                                      *_views(folder)]:
             found[measure][0].append(theirs)
             found[measure][1].append(ours)
-    titles = {"comment": "one comment", "values": f"a run's {VARIABLES} values", "table": "the whole table"}
+    titles = {"comment": "one comment", "values": f"a run's {VARIABLES} values", "table": "the whole table",
+              "view": "the whole view `runs`", "column": "one column of the view `runs`"}
     return [(titles[measure], *map(statistics.median, times), TARGETS[measure]) for measure, times in found.items()]
 
 
@@ -106,6 +110,21 @@ def _reads(folder, tools):
     theirs = _time(Damnit(folder).table, calls=1)
     command = [tools.runledger, "--quiet", "table", folder, "--csv"]
     return theirs, _time(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), calls=3)
+
+
+def _views(folder):
+    """Asked through the package's SQLite, of both definitions: our program has written last, the package remakes them."""
+    from damnit.backend.db import DamnitDB
+
+    with DamnitDB.from_dir(folder) as db:
+        def times():
+            return {name: _time(lambda: list(db.conn.execute(question)), calls=1)
+                    for name, question in QUESTIONS.items()}
+
+        ours = times()
+        db.update_views()
+        theirs = times()
+    return [(name, theirs[name], ours[name]) for name in QUESTIONS]
 
 
 def _time(call, calls=7):

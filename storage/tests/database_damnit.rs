@@ -180,3 +180,52 @@ print(json.dumps([[list(row) for row in db.conn.execute('SELECT run, a, b, c FRO
     let views = answers(folder.path(), "SELECT b, c, d FROM runs WHERE run = 2");
     assert_eq!(views, [["Real(2.0)", "Integer(3)", "Real(4.0)"]]);
 }
+
+#[test]
+fn the_views_show_to_its_sqlite_what_damnits_own_definition_shows() {
+    let Some(python) = python() else { return };
+    let (folder, mut database) = database();
+    let rows: Vec<_> = (0..700)
+        .map(|at| number(&format!("v{at}"), f64::from(at)))
+        .collect();
+    for (at, few) in [(1, 700), (2, 650), (3, 1)] {
+        let _ = database
+            .save_cells(run(at), &rows[..few], Some(1.0), COMPUTED)
+            .unwrap();
+    }
+    database.set_comment(run(3), Some("fine")).unwrap();
+    database.ensure_run(run(4), 1.0).unwrap();
+    let same = ask(
+        &python,
+        folder.path(),
+        "from damnit.backend.db import DamnitDB
+db = DamnitDB.from_dir('.')
+def shown():
+    return [[dict(row) for row in db.conn.execute(f'SELECT * FROM {view}')] for view in ('runs', 'max_diffs')]
+ours = shown()
+db.update_views()
+assert len(ours[0]) == 3 and len(ours[0][0]) == 4 + 701, ours
+print('true' if ours == shown() else 'false')",
+    );
+    assert_eq!(same, json!(true));
+}
+
+#[test]
+fn its_sqlite_reads_views_with_as_many_columns_as_a_view_may_have() {
+    let Some(python) = python() else { return };
+    let (folder, mut database) = database();
+    let rows: Vec<_> = (0..2_100)
+        .map(|at| number(&format!("v{at}"), f64::from(at)))
+        .collect();
+    let _ = database.save_cells(run(1), &rows, None, COMPUTED).unwrap();
+    let seen = ask(
+        &python,
+        folder.path(),
+        "import json, sqlite3
+cursor = sqlite3.connect('runs.sqlite').execute('SELECT * FROM runs')
+names = [column[0] for column in cursor.description][4:]
+values = cursor.fetchall()[0][4:]
+print(json.dumps([len(names), [name for name, value in zip(names, values) if name != f'v{value:.0f}']]))",
+    );
+    assert_eq!(seen, json!([1_990, []]));
+}

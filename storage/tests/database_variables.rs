@@ -98,6 +98,62 @@ fn the_views_are_remade_only_when_a_variable_is_new() {
     );
 }
 
+/// What SQLite does for a query, step by step.
+fn plan(folder: &std::path::Path, query: &str) -> Vec<String> {
+    let steps = answers(folder, &format!("EXPLAIN QUERY PLAN {query}"));
+    steps.into_iter().map(|step| step[3].clone()).collect()
+}
+
+#[test]
+fn the_views_look_each_cell_up_instead_of_comparing_every_name_with_every_cell() {
+    let (folder, mut database) = database();
+    let rows: Vec<_> = (0..150)
+        .map(|at| number(&format!("n{at}"), f64::from(at)))
+        .collect();
+    let _ = database.save_cells(run(1), &rows, None, COMPUTED).unwrap();
+    // Which runs there are, `max_diffs` takes from the index of the cells.
+    for (view, scans) in [("runs", 0), ("max_diffs", 1)] {
+        let all = plan(folder.path(), &format!("SELECT * FROM {view}"));
+        let found = |what: &str| all.iter().filter(|step| step.contains(what)).count();
+        let by_name = "variable_version (proposal=? AND run=? AND name=? AND version=?)";
+        assert_eq!(found(by_name), 150, "{all:?}");
+        assert_eq!(found("SCAN run_variables"), scans, "{all:?}");
+        assert_eq!(found("TEMP B-TREE") + found("AUTOMATIC"), 0, "{all:?}");
+    }
+    assert_eq!(
+        answers(folder.path(), "SELECT n0, n59, n60, n149 FROM runs"),
+        [["Real(0.0)", "Real(59.0)", "Real(60.0)", "Real(149.0)"]]
+    );
+}
+
+#[test]
+fn views_as_damnit_defines_them_are_remade_at_the_next_change() {
+    let (folder, mut database) = database();
+    let rows = [number("a", 1.0), number("b", 2.0)];
+    let _ = database.save_cells(run(1), &rows, None, COMPUTED).unwrap();
+    let definitions = || {
+        answers(
+            folder.path(),
+            "SELECT sql FROM sqlite_schema WHERE type = 'view'",
+        )
+    };
+    let ours = definitions();
+    sql(folder.path())
+        .execute_batch(
+            "DROP VIEW runs; DROP VIEW max_diffs;
+             CREATE VIEW runs AS SELECT r.proposal, r.run, start_time, added_at,
+                 max(CASE WHEN name = 'a' THEN value END) AS 'a', max(CASE WHEN name = 'b' THEN value END) AS 'b'
+                 FROM run_variables AS c JOIN run_info AS r ON c.run = r.run GROUP BY r.run;
+             CREATE VIEW max_diffs AS SELECT proposal, run,
+                 max(CASE WHEN name = 'a' THEN max_diff END) AS 'a', max(CASE WHEN name = 'b' THEN max_diff END) AS 'b'
+                 FROM run_variables GROUP BY run",
+        )
+        .unwrap();
+    assert_ne!(definitions(), ours);
+    let _ = database.save_cells(run(2), &rows, None, COMPUTED).unwrap();
+    assert_eq!(definitions(), ours);
+}
+
 #[test]
 fn views_that_another_program_lost_come_back_with_every_variable() {
     let (folder, mut database) = database();
@@ -140,8 +196,8 @@ fn more_variables_than_sqlite_has_columns_are_saved_all_the_same() {
         [["Integer(2101)"]]
     );
     assert_eq!(
-        answers(folder.path(), "SELECT v1989 FROM runs"),
-        [["Real(1989.0)"]]
+        answers(folder.path(), "SELECT v0, v599, v600, v1989 FROM runs"),
+        [["Real(0.0)", "Real(599.0)", "Real(600.0)", "Real(1989.0)"]]
     );
     assert_eq!(database.table(None).unwrap().columns.len(), 2_101);
 }
