@@ -13,6 +13,7 @@ missing_parts() {
     have mvn || echo maven
     have systemd-analyze || echo systemd
     have shellcheck || echo shellcheck
+    have strace || echo strace
     missing_libraries
 }
 

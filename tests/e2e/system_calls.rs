@@ -1,0 +1,98 @@
+//! What one job asks of the system: Python is started once, and what gets its name is on the disk before.
+
+use std::path::Path;
+use std::process::Command;
+
+use runledger_tests::{Finished, Site, needs};
+
+const CONTEXT: &str = "
+from damnit_ctx import Variable
+
+@Variable(title='Number')
+def number(run):
+    return 1.5
+
+@Variable(title='Twice')
+def twice(run, number: 'var#number'):
+    return 2 * number
+";
+
+/// The calls of `traced` that a job and its merge make, one a line, with the files' paths.
+fn calls(site: &Site, traced: &str) -> Vec<String> {
+    let job = site.command(&site.db(), &["reprocess", "7", "--mock", "--direct"]);
+    let trace = site.path("trace");
+    let mut strace = Command::new("strace");
+    strace.args([
+        "-f",
+        "-y",
+        "-qq",
+        "-s",
+        "4096",
+        "-e",
+        &format!("trace={traced}"),
+        "-o",
+    ]);
+    strace
+        .arg(&trace)
+        .arg(job.get_program())
+        .args(job.get_args());
+    strace.current_dir(job.get_current_dir().unwrap_or(Path::new(".")));
+    for (name, value) in job.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    Finished::of(&mut strace).succeeded();
+    let text = std::fs::read_to_string(trace).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_file_is_on_the_disk_before_it_gets_its_name_and_its_folder_after() {
+    if !needs("strace", "strace") {
+        return;
+    }
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    let calls = calls(
+        &site,
+        "fsync,fdatasync,rename,renameat,renameat2,link,linkat",
+    );
+    let named: Vec<usize> = (0..calls.len())
+        .filter(|&at| !calls[at].contains("sync(") && !calls[at].contains("ENOENT"))
+        .filter(|&at| calls[at].contains("/extracted_data/") && calls[at].contains(".h5\""))
+        .collect();
+    // The fragment and the run's file.
+    assert!(named.len() >= 2, "{calls:#?}");
+    for at in named {
+        let draft = calls[at].split('"').nth(1).unwrap();
+        let is_synced = |call: &String, path: &str| {
+            call.contains("sync(") && call.contains(&format!("{path}>"))
+        };
+        assert!(
+            calls[..at].iter().any(|call| is_synced(call, draft)),
+            "{draft}: {calls:#?}"
+        );
+        let folder = "/extracted_data";
+        assert!(
+            calls[at..].iter().any(|call| is_synced(call, folder)),
+            "{draft}: {calls:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_job_starts_python_once() {
+    if !needs("strace", "strace") {
+        return;
+    }
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    let calls = calls(&site, "execve");
+    let starts = calls
+        .iter()
+        .filter(|call| call.contains(" = 0") && call.contains("python"));
+    let starts: Vec<&String> = starts.collect();
+    assert_eq!(starts.len(), 1, "{calls:#?}");
+}
