@@ -1,9 +1,14 @@
-//! What one job asks of the system: Python is started once, and what gets its name is on the disk before.
+//! What one job asks of the system: how much, how often Python starts, and that a file is on the disk before it gets its
+//! name.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 
 use runledger_tests::{Finished, Site, needs};
+
+/// Twice what was measured.
+const LIMIT: usize = 15_600;
 
 const CONTEXT: &str = "
 from damnit_ctx import Variable
@@ -95,4 +100,33 @@ fn a_job_starts_python_once() {
         .filter(|call| call.contains(" = 0") && call.contains("python"));
     let starts: Vec<&String> = starts.collect();
     assert_eq!(starts.len(), 1, "{calls:#?}");
+}
+
+/// The calls of our own processes: without Python and what that starts.
+fn without_python(calls: &[String]) -> usize {
+    let mut python: HashSet<&str> = HashSet::new();
+    let ours = calls.iter().filter(|call| {
+        let process = call.split(' ').next().unwrap_or_default();
+        if call.contains("execve(") && call.contains("python") && call.contains(" = 0") {
+            python.insert(process);
+        }
+        if python.contains(process) && call.contains("clone") {
+            python.extend(call.rsplit(' ').next());
+        }
+        !python.contains(process)
+    });
+    ours.count()
+}
+
+#[test]
+fn a_job_makes_few_system_calls_of_its_own() {
+    if !needs("strace", "strace") {
+        return;
+    }
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    let count = without_python(&calls(&site, "all"));
+    println!("{count} system calls");
+    // DAMNIT's job makes 62 000.
+    assert!((100..LIMIT).contains(&count), "{count} system calls");
 }
