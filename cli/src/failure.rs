@@ -100,7 +100,8 @@ impl From<runledger_context::Error> for Failure {
         let hint = match &error {
             E::NoPython { .. } | E::TooOld { .. } | E::NoNumpy { .. } | E::NoGreeting { .. } => {
                 Some(
-                    "name another with `runledger db-config context-python PATH`: setting `context_python` of the database",
+                    "name another for this database with `runledger db-config context-python PATH`, or for all as `[context] python` \
+                     in runledger.toml; jobs read the one of whoever submits them, and RUNLEDGER_CONFIG names it from any folder",
                 )
             }
             _ => None,

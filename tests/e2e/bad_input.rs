@@ -208,8 +208,10 @@ fn a_python_that_is_missing_is_named() {
     let site = with_context(SOUND);
     site.run(&["db-config", "context-python", "/no/such/python"])
         .succeeded();
-    site.run(&["extract", "1234", "7", "all", "--mock"])
-        .failed(1, &["/no/such/python", "context_python"]);
+    site.run(&["extract", "1234", "7", "all", "--mock"]).failed(
+        1,
+        &["/no/such/python", "context-python", "RUNLEDGER_CONFIG"],
+    );
 }
 
 #[test]
