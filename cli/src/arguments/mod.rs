@@ -126,9 +126,9 @@ pub(crate) enum Command {
     )]
     Reprocess(Reprocess),
 
-    /// See how the jobs of a database are; call them off or try them again
+    /// See how the jobs are, of a database or of all that a listener watches; call them off or try them again
     #[command(
-        after_help = "Examples:\n  runledger jobs\n  runledger jobs --in 1234 --state failed --state lost\n  runledger jobs show 3f2a91bc\n  runledger jobs log 123_4 --follow\n  runledger jobs retry --state failed --yes"
+        after_help = "Examples:\n  runledger jobs\n  runledger jobs --in ./listener-folder --state failed      (of all databases that it watches)\n  runledger jobs --in 1234 --state failed --state lost\n  runledger jobs show 3f2a91bc\n  runledger jobs log 123_4 --follow\n  runledger jobs retry --state failed --yes"
     )]
     Jobs(Jobs),
 

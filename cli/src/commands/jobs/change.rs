@@ -6,6 +6,7 @@ use std::path::Path;
 use runledger_listener::dispatch::{Dispatcher, Order};
 use runledger_listener::ledger::{Ledger, State};
 
+use super::databases::{self, Databases};
 use super::words::{queue, short, state, state_word, why};
 use super::{Job, Site, choice};
 use crate::arguments::Chosen;
@@ -70,9 +71,7 @@ impl Wish {
 
 /// Does with jobs what is wished, if somebody agrees.
 pub(super) fn run(here: &Path, wish: Wish, chosen: &Chosen, site: &Site) -> Result {
-    let dir = super::folder(here, &chosen.named.place, site)?;
-    super::refresh(&dir, site)?;
-    let jobs = super::all(&dir)?;
+    let jobs = Databases::meant(here, &chosen.named.place, site)?.asked_jobs(site)?;
     let states = &chosen.named.selection.states;
     let meant = choice::chosen(&jobs, &chosen.named, |job| wish.applies(job, states))?;
     if meant.is_empty() {
@@ -87,17 +86,42 @@ pub(super) fn run(here: &Path, wish: Wish, chosen: &Chosen, site: &Site) -> Resu
         return Ok(());
     }
     let dispatcher = site.dispatcher()?;
-    let done = carry_out(&dispatcher, &dir, wish, &meant);
+    let outcome = in_each_database(&dispatcher, wish, &meant);
     dispatcher.close(super::super::FAREWELL);
-    let (told, failed) = report(&dir, wish, &meant, &done?)?;
-    for line in told {
+    let (told, failed) = outcome?;
+    for line in &told {
         println!("{line}");
     }
-    match failed.len() {
-        0 => Ok(()),
-        count if count == meant.len() => Err(Failure::new(failed.join("\n"))),
-        _ => Err(Failure::partly(failed.join("\n"))),
+    match failed.is_empty() {
+        true => Ok(()),
+        false if told.is_empty() => Err(Failure::new(failed.join("\n"))),
+        false => Err(Failure::partly(failed.join("\n"))),
     }
+}
+
+/// What is to be said, and what failed.
+type Told = (Vec<String>, Vec<String>);
+
+/// A database of several in which nothing can be done holds up none of the others.
+fn in_each_database(dispatcher: &Dispatcher, wish: Wish, meant: &[&Job]) -> Result<Told> {
+    let mut by_database = BTreeMap::<&Path, Vec<&Job>>::new();
+    for job in meant {
+        by_database.entry(job.database()).or_default().push(job);
+    }
+    let is_only_one = by_database.len() == 1;
+    let (mut told, mut failed) = Told::default();
+    for (dir, jobs) in by_database {
+        let outcome = carry_out(dispatcher, dir, wish, &jobs);
+        match outcome.and_then(|done| report(dir, wish, &jobs, &done)) {
+            Ok((of_dir, failed_there)) => {
+                told.extend(of_dir);
+                failed.extend(failed_there);
+            }
+            Err(why) if is_only_one => return Err(why),
+            Err(why) => failed.push(format!("{}: {why}", dir.display())),
+        }
+    }
+    Ok((told, failed))
 }
 
 fn question(wish: Wish, jobs: &[&Job]) -> String {
@@ -179,14 +203,8 @@ fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> 
     })
 }
 
-/// What is to be said, and what failed.
-fn report(
-    dir: &Path,
-    wish: Wish,
-    meant: &[&Job],
-    done: &Done,
-) -> Result<(Vec<String>, Vec<String>)> {
-    let now = super::all(dir)?;
+fn report(dir: &Path, wish: Wish, meant: &[&Job], done: &Done) -> Result<Told> {
+    let now = databases::all(dir)?;
     let (mut told, mut failed) = (Vec::new(), Vec::new());
     for job in meant {
         let name = format!("{} {}", short(job.id()), job.entry.job.run);

@@ -1,5 +1,8 @@
 //! Which jobs a user means: by the first letters of an id, by the queue's own names, or by what they are.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use runledger_listener::ledger::Attempt;
 
 use super::Job;
@@ -17,7 +20,9 @@ pub(super) fn one<'a>(jobs: &'a [Job], name: Option<&str>, run: Option<u32>) -> 
         };
     }
     let of_run = |job: &&Job| Some(job.entry.job.run.number.0) == run;
-    let latest = jobs.iter().rfind(of_run);
+    let of_run: Vec<&Job> = jobs.iter().filter(of_run).collect();
+    of_one_database(&of_run)?;
+    let latest = of_run.last().copied();
     latest.ok_or_else(|| Failure::new(format!("run {} has had no job", run.unwrap_or(0))))
 }
 
@@ -48,7 +53,28 @@ pub(super) fn chosen<'a>(
     let selected = jobs
         .iter()
         .filter(|job| is_selected(job, &chosen.selection));
-    Ok(selected.filter(|job| applies(job)).collect())
+    let meant: Vec<&Job> = selected.filter(|job| applies(job)).collect();
+    if !chosen.selection.runs.is_empty() {
+        of_one_database(&meant)?;
+    }
+    Ok(meant)
+}
+
+/// Nobody means a run of every proposal that has one of this number.
+fn of_one_database(jobs: &[&Job]) -> Result {
+    let folders: BTreeSet<&Path> = jobs.iter().map(|job| job.database()).collect();
+    if folders.len() < 2 {
+        return Ok(());
+    }
+    let list: String = folders
+        .iter()
+        .map(|folder| format!("\n  {}", folder.display()))
+        .collect();
+    let count = folders.len();
+    Err(Failure::usage(format!(
+        "{count} of the databases have jobs of such runs:{list}"
+    ))
+    .hint("say which one with --in, or give the ids of jobs"))
 }
 
 /// Whether a selection leaves nothing out.

@@ -7,6 +7,7 @@ use std::path::Path;
 use runledger_listener::ledger::State;
 
 use super::choice::{is_everything, is_selected};
+use super::databases::Databases;
 use super::words::now;
 use super::{Job, Site, picture};
 use crate::arguments::JobList;
@@ -15,11 +16,9 @@ use crate::failure::Result;
 /// So many of those that have ended are shown.
 const LATEST: usize = 10;
 
-/// Shows the jobs of a database, newest last.
+/// Shows the jobs of a database, or of all that a listener watches, newest last.
 pub(super) fn run(here: &Path, asked: &JobList, site: &Site) -> Result {
-    let dir = super::folder(here, &asked.place, site)?;
-    super::refresh(&dir, site)?;
-    let mut jobs = super::all(&dir)?;
+    let mut jobs = Databases::meant(here, &asked.place, site)?.asked_jobs(site)?;
     jobs.retain(|job| is_selected(job, &asked.selection));
     let everything = asked.all || !is_everything(&asked.selection);
     let shown = if everything {

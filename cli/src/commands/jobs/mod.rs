@@ -2,6 +2,7 @@
 
 mod change;
 mod choice;
+mod databases;
 mod list;
 mod log;
 mod log_part;
@@ -9,16 +10,15 @@ mod picture;
 mod show;
 pub(super) mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use runledger_listener::ledger::{Attempt, Entry, Ledger};
-use runledger_storage::Database;
+use runledger_listener::ledger::{Attempt, Entry};
 
 use super::Site;
-use crate::arguments::{Jobs, JobsCommand, Place};
+use crate::arguments::{Jobs, JobsCommand};
 use crate::failure::{Failure, Result};
-use crate::place;
 use change::Wish;
+use databases::Databases;
 
 /// A job with all its attempts.
 #[derive(Debug, Clone)]
@@ -42,6 +42,11 @@ impl Job {
         self.attempts.iter().filter(is_try).count()
     }
 
+    /// The folder of its database.
+    fn database(&self) -> &Path {
+        &self.entry.job.database_dir
+    }
+
     fn last(&self) -> Option<&Attempt> {
         self.attempts.last()
     }
@@ -59,7 +64,7 @@ pub(super) fn run(here: &Path, jobs: Jobs, site: &Site) -> Result {
             attempt,
             follow,
         }) => {
-            let jobs = all(&folder(here, &place, site)?)?;
+            let jobs = Databases::meant(here, &place, site)?.jobs()?;
             let job = choice::one(&jobs, id.as_deref(), run)?;
             log::run(job, &jobs, attempt, follow)
         }
@@ -68,54 +73,6 @@ pub(super) fn run(here: &Path, jobs: Jobs, site: &Site) -> Result {
         Some(JobsCommand::Kill(chosen)) => change::run(here, Wish::Kill, &chosen, site),
         Some(JobsCommand::Retry(chosen)) => change::run(here, Wish::Retry, &chosen, site),
     }
-}
-
-/// The folder of the database that is meant.
-fn folder(here: &Path, asked: &Place, site: &Site) -> Result<PathBuf> {
-    let dir = place::within(asked, here, &site.config)?;
-    Database::open(&dir)?;
-    Ok(dir)
-}
-
-/// Asks the queues, so that the ledger knows what they do.
-fn refresh(dir: &Path, site: &Site) -> Result {
-    if !has_jobs(dir) {
-        return Ok(());
-    }
-    let dispatcher = site.dispatcher()?;
-    if let Err(why) = dispatcher.refresh(dir) {
-        eprintln!(
-            "warning: this is how the jobs were last seen; it cannot be asked how they are now: {}",
-            why.with_causes()
-        );
-    }
-    dispatcher.close(super::FAREWELL);
-    Ok(())
-}
-
-/// Whether there has been any job: looking makes no ledger.
-fn has_jobs(dir: &Path) -> bool {
-    dir.join("ledger.sqlite").is_file()
-}
-
-/// All jobs, oldest first.
-fn all(dir: &Path) -> Result<Vec<Job>> {
-    if !has_jobs(dir) {
-        return Ok(Vec::new());
-    }
-    let ledger = Ledger::open(dir)?;
-    let mut attempts = std::collections::HashMap::<String, Vec<Attempt>>::new();
-    for attempt in ledger.all_attempts()? {
-        let of_job = attempts.entry(attempt.processing_id.clone()).or_default();
-        of_job.push(attempt);
-    }
-    let with_attempts = |entry: Entry| Job {
-        attempts: attempts
-            .remove(&entry.job.processing_id)
-            .unwrap_or_default(),
-        entry,
-    };
-    Ok(ledger.jobs()?.into_iter().map(with_attempts).collect())
 }
 
 fn print_json(jobs: &[&Job]) -> Result {

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use runledger_listener::job::Request;
 use runledger_listener::ledger::{Attempt, Entry};
 
+use super::databases::Databases;
 use super::words::{moment, now, queue, span, state, why};
 use super::{Job, Site, choice};
 use crate::arguments::Named;
@@ -14,9 +15,7 @@ use crate::failure::Result;
 
 /// Shows jobs with all their attempts.
 pub(super) fn run(here: &Path, asked: &Named, json: bool, site: &Site) -> Result {
-    let dir = super::folder(here, &asked.place, site)?;
-    super::refresh(&dir, site)?;
-    let jobs = super::all(&dir)?;
+    let jobs = Databases::meant(here, &asked.place, site)?.asked_jobs(site)?;
     let named = choice::chosen(&jobs, asked, |_| true)?;
     if json {
         return super::print_json(&named);
@@ -47,6 +46,7 @@ fn of_entry(entry: &Entry, now: f64) -> Vec<(&'static str, String)> {
     let planned = format!("{}, by {}", moment(entry.planned_at), entry.submitted_by);
     let lines = [
         ("run", Some(format!("{}, {}", job.run, job.data))),
+        ("database", Some(job.database_dir.display().to_string())),
         ("state", Some(state(entry))),
         ("why", Some(why(entry, now)).filter(|why| !why.is_empty())),
         ("variables", progress),

@@ -106,6 +106,7 @@ pub(super) fn json(job: &Job) -> Value {
         "id": job.id(),
         "proposal": entry.job.run.proposal.0,
         "run": entry.job.run.number.0,
+        "database": job.database(),
         "data": entry.job.data.as_str(),
         "request": request,
         "state": entry.state.as_str(),
