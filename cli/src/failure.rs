@@ -51,6 +51,12 @@ impl Failure {
         }
     }
 
+    /// For a log, in which an event is a line.
+    pub(crate) fn in_one_line(&self) -> String {
+        let words: Vec<&str> = self.message.split_whitespace().collect();
+        words.join(" ")
+    }
+
     /// Tells the user on stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         eprintln!("error: {}", self.message);

@@ -98,6 +98,12 @@ fn on_sighup_the_listener_goes_on_with_new_topics_and_refuses_what_is_wrong_by_n
         || listener.said(),
         || listener.said().contains("updats"),
     );
+    let said = listener.said();
+    let refusal = said.lines().find(|line| line.contains("the settings stay"));
+    assert!(
+        refusal.is_some_and(|line| line.contains("updats")),
+        "{said}"
+    );
     site.announce("migration_complete", 2);
     eventually(
         "the old settings are in force",

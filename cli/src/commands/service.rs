@@ -68,7 +68,7 @@ impl<Settings> Keeper<Settings> for Attendant<Settings> {
         match (self.read)() {
             Ok(settings) => Some(settings),
             Err(why) => {
-                error!("the settings stay as they were: {why}");
+                error!("the settings stay as they were: {}", why.in_one_line());
                 None
             }
         }
