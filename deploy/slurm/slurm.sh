@@ -68,7 +68,8 @@ write_env() {
     cat >"$DIR/env" <<ENV
 # Source this to use the Slurm in this folder.
 export SLURM_CONF='$DIR/${CLUSTERS[0]%%:*}.conf'
-export PATH='$(dirname "$(command -v sbatch)")':\$PATH
+# Last: where sbatch is, there may be another python than yours.
+export PATH="\$PATH:$(dirname "$(command -v sbatch)")"
 unset SLURM_CLUSTERS
 ENV
 }
