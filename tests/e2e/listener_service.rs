@@ -483,3 +483,34 @@ fn an_idle_listener_is_small_and_stays_so_after_many_events() {
         listener.resident_memory()
     );
 }
+
+#[test]
+fn a_listener_that_is_given_nothing_yet_says_what_it_waits_for() {
+    let site = watching(Site::with_broker());
+    // The broker waits some seconds for further members; the library is to tell of it before that is over.
+    let often = "\"statistics.interval.ms\" = \"500\"\n[updates]\n";
+    site.configure("[updates]\n", often);
+    let listener = site.service(&["listen", "."]);
+    let why = || listener.said();
+    eventually("it has joined", why, || why().contains(" joined the group"));
+    let said = why();
+    let waits = said.find("waiting to join the group").expect(&said);
+    assert!(Some(waits) < said.find(" joined the group"), "{said}");
+}
+
+#[test]
+fn a_broker_that_is_away_is_told_once_for_each_use_with_the_reason() {
+    let site = watching(Site::quiet());
+    let mut listen = site.command(&site.listener(), &["listen", "."]);
+    let listener = Service::start(
+        listen.env("AMORE_BROKER", "localhost:1"),
+        &site.path("listen.log"),
+    );
+    let why = || listener.said();
+    for words in ["nothing is read", "nothing is published"] {
+        eventually(words, why, || why().contains(words));
+    }
+    let said = why();
+    assert_eq!(said.matches("does not answer").count(), 2, "{said}");
+    assert_eq!(said.matches("Connection refused").count(), 2, "{said}");
+}

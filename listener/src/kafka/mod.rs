@@ -2,6 +2,7 @@
 
 mod consumer;
 mod embedded;
+mod joining;
 mod outage;
 mod position;
 mod producer;

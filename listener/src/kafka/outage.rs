@@ -1,6 +1,6 @@
 //! Says once that a broker is gone and once that it is back, whatever the library repeats.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -9,44 +9,77 @@ use rdkafka::statistics::Statistics;
 use tracing::{debug, info, trace, warn};
 
 /// The trouble last spoken of, if it lasts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outage {
     brokers: String,
-    last: Mutex<Option<RDKafkaErrorCode>>,
+    /// What the client cannot do meanwhile: a service has one to read and one to publish.
+    hindered: &'static str,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// A broker is not there.
+    is_away: bool,
+    /// How a connection ended last.
+    connection: String,
+    /// What was said of topics.
+    topics: String,
 }
 
 impl Outage {
-    pub(super) fn of(brokers: &str) -> Self {
+    pub(super) fn of(brokers: &str, hindered: &'static str) -> Self {
         Self {
             brokers: brokers.into(),
-            last: Mutex::default(),
+            hindered,
+            known: Mutex::default(),
         }
     }
 
     /// The library reports trouble: news only where it is not the trouble we know.
     fn trouble(&self, code: RDKafkaErrorCode, reason: &str) {
-        let known = self.replace(Some(code));
-        if known.is_some() {
-            trace!(target: "kafka", brokers = self.brokers, reason, "still in trouble");
+        let mut known = self.known();
+        let (brokers, hindered) = (&self.brokers, self.hindered);
+        // Its own words for this are a count, in which those that it knows by their address alone are missing.
+        let reason = match code {
+            RDKafkaErrorCode::AllBrokersDown if !known.connection.is_empty() => &known.connection,
+            _ => reason,
+        };
+        if is_about_topics(code) {
+            if known.topics != reason {
+                warn!(target: "kafka", brokers, reason, "the broker answers, but a topic cannot be had there yet; trying on quietly");
+                known.topics = reason.into();
+            }
+        } else if known.is_away {
+            trace!(target: "kafka", brokers, reason, "still in trouble");
         } else {
-            warn!(target: "kafka", brokers = self.brokers, reason, "the broker does not answer; trying on quietly");
+            warn!(target: "kafka", brokers, reason, "the broker does not answer: {hindered}; trying on quietly");
+            known.is_away = true;
         }
     }
 
     /// A broker answered.
     pub(super) fn over(&self) {
-        if self.replace(None).is_some() {
+        if std::mem::take(&mut self.known().is_away) {
             info!(target: "kafka", brokers = self.brokers, "the broker answers again");
         }
     }
 
-    fn replace(&self, code: Option<RDKafkaErrorCode>) -> Option<RDKafkaErrorCode> {
-        let mut last = match self.last.lock() {
-            Ok(last) => last,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        std::mem::replace(&mut *last, code)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether it is a broker's answer: there is no such topic, or not for us.
+fn is_about_topics(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition
+            | Code::TopicAuthorizationFailed
+    )
 }
 
 impl ClientContext for Outage {
@@ -67,10 +100,30 @@ impl ClientContext for Outage {
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             // One connection of several: the library says `AllBrokersDown` when it matters.
-            Some(RDKafkaErrorCode::BrokerTransportFailure) | None => {
+            Some(RDKafkaErrorCode::BrokerTransportFailure) => {
                 debug!(target: "kafka", brokers = self.brokers, reason, "{error}");
+                self.known().connection = reason.into();
             }
+            None => debug!(target: "kafka", brokers = self.brokers, reason, "{error}"),
             Some(code) => self.trouble(code, reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_says_that_a_topic_is_missing_is_there() {
+        let outage = Outage::of("here:1", "nothing is read");
+        let tell = |code| outage.error(KafkaError::Global(code), "Subscribed topic not available");
+        tell(RDKafkaErrorCode::UnknownTopicOrPartition);
+        assert!(!outage.known().is_away);
+        assert_eq!(outage.known().topics, "Subscribed topic not available");
+        tell(RDKafkaErrorCode::AllBrokersDown);
+        assert!(outage.known().is_away);
+        outage.over();
+        assert!(!outage.known().is_away);
     }
 }

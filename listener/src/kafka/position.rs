@@ -14,6 +14,7 @@ use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{info, warn};
 
+use super::joining::Joining;
 use super::outage::Outage;
 use crate::monitor::Lag;
 
@@ -35,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// now after a restart.
 pub(super) struct Positions {
     outage: Outage,
+    joining: Joining,
     start: Start,
     lost: AtomicBool,
     lag: Mutex<Lag>,
@@ -43,7 +45,8 @@ pub(super) struct Positions {
 impl Positions {
     pub(super) fn of(brokers: &str, start: Start) -> Self {
         Self {
-            outage: Outage::of(brokers),
+            outage: Outage::of(brokers, "nothing is read"),
+            joining: Joining::default(),
             start,
             lost: AtomicBool::new(false),
             lag: Mutex::default(),
@@ -171,6 +174,7 @@ impl ConsumerContext for Positions {
     ) {
         if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             self.outage.over();
+            self.joining.over();
             self.assign(consumer, partitions);
         } else if let Err(error) = give_back(consumer, partitions) {
             warn!(target: "kafka", "giving partitions back: {error}");
@@ -187,6 +191,7 @@ impl ClientContext for Positions {
         if let Ok(mut lag) = self.lag.lock() {
             *lag = lag_in(&statistics);
         }
+        self.joining.look(&statistics);
         self.outage.stats(statistics);
     }
 

@@ -158,7 +158,7 @@ struct Reports {
 impl Reports {
     fn of(brokers: &str) -> Self {
         Self {
-            outage: Outage::of(brokers),
+            outage: Outage::of(brokers, "nothing is published"),
             collected: Mutex::default(),
         }
     }
