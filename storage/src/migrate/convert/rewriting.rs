@@ -35,7 +35,8 @@ pub(super) fn rewrite(path: &Path, draft: &Path, changes: &Survey) -> Outcome {
 }
 
 fn rewrite_summaries(file: &File, composer: &mut Composer, changes: &Survey) -> Outcome {
-    let made = composer.root().create_group(SUMMARIES).map_err(words)?;
+    composer.make_group(SUMMARIES)?;
+    let made = composer.root().group(SUMMARIES).map_err(words)?;
     let old = file.group(SUMMARIES).map_err(words)?;
     composer.take_attributes_of(&old, &made)?;
     let own = summaries(file)?;
