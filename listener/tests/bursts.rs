@@ -86,12 +86,10 @@ fn a_database_that_fails_postpones_only_its_own_part_of_a_burst() {
         }
     }
     let blocker = locked(&dirs[2]);
-    listener.work().unwrap();
+    // A round ends after a while, on a busy machine perhaps before the last one had its turn: that comes in the next.
+    until(&mut listener, || facility.db().depth().unwrap() == 3);
     let planned: Vec<_> = dirs.iter().map(|dir| jobs(dir).len()).collect();
-    assert_eq!(
-        (planned, facility.db().depth().unwrap()),
-        (vec![3, 3, 0, 3, 3], 3)
-    );
+    assert_eq!(planned, [3, 3, 0, 3, 3]);
     drop(blocker);
     until(&mut listener, || jobs(&dirs[2]).len() == 3);
     let planned: Vec<_> = dirs.iter().map(|dir| jobs(dir).len()).collect();
