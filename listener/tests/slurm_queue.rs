@@ -14,6 +14,8 @@ use runledger_listener::monitor::Numbers;
 use runledger_listener::queue::{
     LocalQueue, LocalSettings, Process, SlurmQueue, SlurmSettings, Surroundings,
 };
+use runledger_storage::Database;
+use runledger_storage::database::SettingValue;
 use support::*;
 
 /// Stand-ins for Slurm's commands, which are shell scripts that find their folder in `$HERE`.
@@ -41,6 +43,7 @@ impl Stage {
             ("squeue", squeue),
             ("sacct", sacct),
             ("scancel", "echo \"$@\" >> $HERE/cancelled"),
+            ("scontrol", "echo \"$@\" >> $HERE/changed"),
             ("runledger", "echo \"$@\" >> $HERE/here"),
         ] {
             stage.tool(name, script);
@@ -73,6 +76,7 @@ impl Stage {
             squeue: self.path("squeue"),
             sacct: self.path("sacct"),
             scancel: self.path("scancel"),
+            scontrol: self.path("scontrol"),
             ..SlurmSettings::default()
         }
     }
@@ -277,6 +281,56 @@ fn what_slurm_holds_for_its_own_trouble_is_cancelled_and_submitted_anew() {
         eventually("it has a second attempt", || stage.attempts(&job) >= 2);
         assert!(stage.text("cancelled").contains("--clusters solaris 1"));
     }
+}
+
+/// A `squeue` for which two arrays of two tasks go on for ever: the first runs, the second waits for it.
+const TWO_ARRAYS: &str = "\
+    echo >> $HERE/asked\n\
+    set -- $(grep -A1 -e --comment $HERE/submitted 2>/dev/null | grep -v -e --)\n\
+    for task in 0 1; do\n\
+    echo \"1_$task|RUNNING|None|N/A|$1\"\n\
+    echo \"2_$task|PENDING|Dependency|N/A|$2\"\n\
+    done";
+
+#[test]
+fn an_array_is_let_go_that_waits_for_one_whose_jobs_have_all_ended() {
+    let stage = Stage::new(SBATCH, TWO_ARRAYS, NOTHING);
+    let mut db = Database::open(stage.folder()).unwrap();
+    let one = SettingValue::Integer(1);
+    db.set_setting("concurrent_jobs", &one).unwrap();
+    let jobs: Vec<Job> = (1..=4).map(|run| planned(stage.folder(), run)).collect();
+    let settings = SlurmSettings {
+        array_size: 2,
+        ..stage.settings()
+    };
+    let dispatch = stage.dispatch(settings, false);
+    dispatch.look_at(stage.folder());
+    let waits = |job: &Job| stage.entry(job).state == State::Pending;
+    eventually("the second array waits", || jobs[2..].iter().all(waits));
+    assert!(
+        stage
+            .text("submitted")
+            .contains("--dependency=afterany:1\n")
+    );
+    let end = |job: &Job| {
+        let mut ledger = Ledger::open(stage.folder()).unwrap();
+        let (id, here) = (&job.processing_id, Surroundings::default());
+        let claim = ledger.claim(id, Some(1), &Process::this(), &here);
+        assert_eq!(claim.unwrap(), Claim::Granted(1));
+        ledger.end(id, 1, State::Finished, None, None).unwrap();
+    };
+    end(&jobs[0]);
+    let asked = stage.text("asked").len();
+    eventually("it was asked for a while", || {
+        stage.text("asked").len() > asked + 20
+    });
+    assert_eq!(stage.text("changed"), "", "a job of the first one goes on");
+    end(&jobs[1]);
+    eventually("the second one is let go", || {
+        stage
+            .text("changed")
+            .contains("--clusters solaris update jobid=2 dependency=\n")
+    });
 }
 
 #[test]

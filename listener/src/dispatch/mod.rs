@@ -8,6 +8,7 @@ mod changing;
 mod dispatcher;
 mod ends;
 mod gather;
+mod ghosts;
 mod orders;
 mod queues;
 mod recovery;

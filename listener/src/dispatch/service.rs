@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::agenda::{Agenda, Work};
+use super::ghosts::{self, Ghosts};
 use super::recovery::SILENT;
 use super::watch::Memory;
 use super::{DispatchSettings, Dispatcher, Queues, Report, Sighting};
@@ -209,10 +210,10 @@ impl Office {
 
     /// A queue that does not answer is asked less often.
     fn watch(&self, queue: &dyn QueueManager) {
-        let mut memory = Memory::default();
+        let (mut memory, mut ghosts) = (Memory::default(), Ghosts::default());
         let mut failures = 0;
         while self.is_to_ask(queue, queue.pace().every * 2_u32.pow(failures)) {
-            match self.ask(queue, &mut memory) {
+            match self.ask(queue, &mut memory, &mut ghosts) {
                 Ok(()) => failures = 0,
                 Err(why) => {
                     self.dispatcher.numbers.trouble(queue.name(), SILENT);
@@ -239,7 +240,12 @@ impl Office {
         !agenda.1
     }
 
-    fn ask(&self, queue: &dyn QueueManager, memory: &mut Memory) -> Result<()> {
+    fn ask(
+        &self,
+        queue: &dyn QueueManager,
+        memory: &mut Memory,
+        ghosts: &mut Ghosts,
+    ) -> Result<()> {
         let (dirs, attempts): (Vec<PathBuf>, Vec<Arc<Attempt>>) = self
             .agenda()
             .0
@@ -250,6 +256,10 @@ impl Office {
             return Ok(());
         }
         let states = queue.states(&attempts)?;
+        let (now, patience) = (Instant::now(), queue.pace().gone_after);
+        for first in ghosts.overdue(&attempts, &states, now, patience) {
+            ghosts::release(queue, first);
+        }
         let names = attempts.iter().map(|attempt| name(attempt));
         let place: BTreeMap<_, _> = names.zip(dirs).collect();
         let said = attempts
@@ -257,7 +267,7 @@ impl Office {
             .cloned()
             .zip(states)
             .map(|(attempt, state)| Sighting::of(attempt, state));
-        let news = memory.news(said.collect(), Instant::now(), queue.pace().gone_after);
+        let news = memory.news(said.collect(), now, patience);
         self.pass_on(news, &place);
         Ok(())
     }

@@ -199,6 +199,14 @@ pub trait QueueManager: Send + Sync {
     /// It does not answer: then nothing is known about any of them.
     fn states(&self, attempts: &[Arc<Attempt>]) -> Result<Vec<JobState>>;
 
+    /// Lets the array of this attempt begin, which waits for another one. False: it waits for none.
+    ///
+    /// # Errors
+    /// It does not answer, or does not let it.
+    fn release(&self, _attempt: &Attempt) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Ends these, or takes them out of the line. One that is gone already is no error. Returns those that whoever asks
     /// may not end: they go on.
     ///

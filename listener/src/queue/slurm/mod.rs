@@ -11,6 +11,7 @@ mod command;
 mod line;
 mod netgroup;
 mod options;
+mod releasing;
 mod settings;
 mod task;
 mod waiting;
@@ -179,6 +180,10 @@ impl QueueManager for SlurmQueue {
             Some(why) if answers == 0 => Err(why),
             _ => Ok(states),
         }
+    }
+
+    fn release(&self, attempt: &Attempt) -> Result<bool> {
+        self.drop_dependency(attempt)
     }
 
     fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>> {

@@ -57,6 +57,8 @@ pub struct SlurmSettings {
     pub sacct: PathBuf,
     /// Takes jobs out of it.
     pub scancel: PathBuf,
+    /// Changes jobs that wait in it.
+    pub scontrol: PathBuf,
     /// Tells whether a user is in a netgroup.
     pub getent: PathBuf,
 }
@@ -102,6 +104,7 @@ impl Default for SlurmSettings {
             squeue: "squeue".into(),
             sacct: "sacct".into(),
             scancel: "scancel".into(),
+            scontrol: "scontrol".into(),
             getent: "getent".into(),
         }
     }
