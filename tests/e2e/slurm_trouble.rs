@@ -30,25 +30,34 @@ def patient(run, x: "var#energy"):
 const STEADY: &str = "solaris";
 const FRAIL: &str = "maxwell";
 
-/// A node does not begin with a job in whose folder this file is; jobs in the partition `low` make room for others.
+/// A node does not begin with a job in whose folder there is `no-start`, and is not done with the second job of a folder
+/// while there is `no-end`; jobs in the partition `low` make room for others.
 const SETTINGS: &str = "\
 Prolog=DIR/prolog
+Epilog=DIR/epilog
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobAcctGatherParams=OverMemoryKill
 PartitionName=low Nodes=NODE MaxTime=INFINITE State=UP PriorityTier=0
 ";
-const PROLOG: &str = "#!/bin/sh\n[ ! -e \"$SLURM_JOB_WORK_DIR/no-start\" ]\n";
+const PROLOG: &str = "[ ! -e \"$SLURM_JOB_WORK_DIR/no-start\" ]";
+const EPILOG: &str = "cd \"$SLURM_JOB_WORK_DIR\" && [ -e no-end ] || exit 0
+mkdir first 2> /dev/null && exit 0
+mkdir second 2> /dev/null || exit 0
+while [ -e no-end ]; do sleep 0.1; done";
 
 /// The Slurm that all of these tests share.
 fn slurm() -> Option<&'static Slurm> {
     static SLURM: OnceLock<Option<Slurm>> = OnceLock::new();
     let start = || {
         let slurm = Slurm::start()?;
-        let prolog = slurm.dir().join("prolog");
-        std::fs::write(&prolog, PROLOG).expect("a script in Slurm's folder");
-        let mut executable = std::process::Command::new("chmod");
-        Finished::of(executable.arg("755").arg(&prolog)).succeeded();
+        for (name, script) in [("prolog", PROLOG), ("epilog", EPILOG)] {
+            let path = slurm.dir().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n"))
+                .expect("a script in Slurm's folder");
+            let mut executable = std::process::Command::new("chmod");
+            Finished::of(executable.arg("755").arg(&path)).succeeded();
+        }
         let dir = slurm.dir().display().to_string();
         let settings = SETTINGS.replace("DIR", &dir);
         slurm.configure(STEADY, &settings.replace("NODE", &Slurm::node()));
@@ -263,4 +272,25 @@ fn a_job_that_takes_too_much_memory_has_failed_and_is_not_tried_again() {
     assert_eq!((job.on.attempts().len(), job.failures()), (1, 0));
     let log = job.on.site.run_log(7);
     assert!(log.contains("exceeded memory limit"), "{log}");
+}
+
+/// As after a controller was killed, Slurm has an array still that is over for us.
+#[test]
+fn an_array_does_not_wait_for_one_that_slurm_still_has_though_all_its_jobs_have_ended() {
+    let Some(slurm) = slurm() else {
+        return;
+    };
+    let settings = format!("shared_cluster = {STEADY:?}\narray_size = 2\ngone_after = \"2s\"\n");
+    let on = OnSlurm::new(slurm, Site::quiet().watching(CONTEXT), &settings);
+    on.run(&["db-config", "concurrent-jobs", "1"]).succeeded();
+    on.touch("no-end");
+    on.plan(7..=10);
+    let listener = on.listener();
+    on.until("the second array is let go", &listener, || {
+        listener
+            .said()
+            .contains("all of whose jobs have ended: it does not")
+    });
+    on.remove("no-end");
+    on.until_all_are(State::Finished, &listener);
 }
