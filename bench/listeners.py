@@ -65,11 +65,13 @@ class Damnit(Listener):
 class Runledger(Listener):
     name = "runledger"
     group = "runledger"
+    more_settings = ""
 
     def watch(self):
         (self.folder / "runledger.toml").write_text(
             f'[notifications]\nbrokers = ["{self.broker}"]\ntopics = ["{self.topic}"]\n'
-            f'group_id = "{self.group}"\nstart_from = "earliest"\n[context]\npython = "{sys.executable}"\n')
+            f'group_id = "{self.group}"\nstart_from = "earliest"\n[context]\npython = "{sys.executable}"\n'
+            f"{self.more_settings}")
         for proposal, database in self.databases.items():
             add = [self.tools.runledger, "--quiet", "listener", "add", str(proposal), database]
             subprocess.run(add, check=True, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL)
