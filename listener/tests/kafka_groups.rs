@@ -157,6 +157,26 @@ fn messages_arrive_in_the_order_in_which_they_were_sent() {
 }
 
 #[test]
+fn all_that_was_delivered_is_told_at_once() {
+    const MESSAGES: u64 = 10;
+    let broker = broker();
+    // Its statistics would come between the reports.
+    let settings = ProducerSettings {
+        properties: Properties::from([("statistics.interval.ms".to_owned(), "0".to_owned())]),
+        ..ProducerSettings::to(&broker.address())
+    };
+    let producer = Producer::new(&settings).unwrap();
+    let consumer = member(&broker, Start::Earliest);
+    // Each goes when the one before has arrived, so that the library has a report of its own for each.
+    for token in 0..MESSAGES {
+        producer.send(token, TOPIC, b"x").unwrap();
+        next(&consumer);
+    }
+    // The report of the last one may still be under way.
+    assert!(producer.deliveries().len() as u64 >= MESSAGES - 1);
+}
+
+#[test]
 fn a_message_that_no_broker_takes_comes_back_with_the_reason() {
     let settings = ProducerSettings {
         message_timeout: Duration::from_millis(500),

@@ -112,8 +112,15 @@ impl Producer {
     /// What has become known of messages since the last call. Does not wait. To be called
     /// now and then, also for the broker's absence to be noticed.
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.inner.poll(Duration::ZERO);
-        std::mem::take(&mut self.reports().deliveries)
+        let mut all = Vec::new();
+        loop {
+            // The library tells of one batch at a time, often of one message only. What it has not told it keeps.
+            self.inner.poll(Duration::ZERO);
+            match std::mem::take(&mut self.reports().deliveries) {
+                none if none.is_empty() => return all,
+                some => all.extend(some),
+            }
+        }
     }
 
     /// Waits until every message's fate is known, at most for `patience`, and returns the tokens
