@@ -112,6 +112,21 @@ fn a_broker_that_goes_away_is_a_silence_and_what_comes_later_is_read() {
 }
 
 #[test]
+fn a_member_that_could_not_begin_when_the_broker_went_away_begins_when_it_is_back() {
+    let broker = broker();
+    send(&broker, "kept");
+    broker.hide_beginnings(true);
+    let consumer = member(&broker, Start::Earliest);
+    assert_eq!(consumer.poll(30 * LOOK, 1).unwrap(), []);
+    broker.set_reachable(false).unwrap();
+    assert_eq!(consumer.poll(10 * LOOK, 1).unwrap(), []);
+    broker.hide_beginnings(false);
+    broker.set_reachable(true).unwrap();
+    assert_eq!(next(&consumer).payload, b"kept");
+    assert!(consumer.has_joined());
+}
+
+#[test]
 fn leaving_a_broker_that_does_not_answer_takes_no_longer_than_allowed() {
     let broker = broker();
     let consumer = member(&broker, Start::Earliest);

@@ -350,9 +350,7 @@ fn a_refused_submission_is_told_and_a_queue_that_does_not_answer_leaves_what_is_
     on.set("squeue = \"/bin/false\"\n");
     let listed = on.run(&["jobs"]).succeeded();
     assert!(
-        listed
-            .stderr
-            .contains("warning: this is how the jobs were last seen"),
+        listed.stderr.contains("warning: this is how the jobs of "),
         "{listed:#?}"
     );
     assert!(

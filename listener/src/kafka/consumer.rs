@@ -62,6 +62,9 @@ const SOON_MISSED: (&str, &str) = ("session.timeout.ms", "10000");
 /// Not for the user to change: a position stored before its effect loses messages.
 const EFFECT_FIRST: (&str, &str) = ("enable.auto.offset.store", "false");
 
+/// So often it is seen whether partitions wait to be begun.
+const LOOK: Duration = Duration::from_millis(500);
+
 impl Consumer {
     /// Joins the group; the broker need not be there yet.
     ///
@@ -107,7 +110,6 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] only where this client can't go on; a new one may.
     pub fn poll(&self, patience: Duration, at_most: usize) -> Result<Vec<Message>> {
-        self.rejoin_if_lost()?;
         let mut messages = Vec::new();
         let mut patience = patience;
         while messages.len() < at_most {
@@ -125,7 +127,8 @@ impl Consumer {
         let until = Instant::now() + patience;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            match self.inner.poll(left) {
+            self.inner.context().begin_again(&self.inner);
+            match self.inner.poll(left.min(LOOK)) {
                 Some(Ok(message)) => return Ok(Some(owned(&message))),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(failed(&self.settings.brokers, &error));
@@ -134,20 +137,10 @@ impl Consumer {
                 Some(Err(error)) => trace!(target: "kafka", "{error}"),
                 None => {}
             }
-            if left.is_zero() || self.inner.context().is_lost() {
+            if left.is_zero() {
                 return Ok(None);
             }
         }
-    }
-
-    /// Where a new partition's first position could not be found out, joining again asks anew.
-    fn rejoin_if_lost(&self) -> Result<()> {
-        if !self.inner.context().take_lost() {
-            return Ok(());
-        }
-        self.inner.unsubscribe();
-        self.subscribe()
-            .map_err(|error| failed(&self.settings.brokers, &error))
     }
 
     /// These messages' effects are on disk: the group goes on behind them.

@@ -2,6 +2,7 @@
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::{Error, Result};
 
@@ -39,6 +40,19 @@ impl EmbeddedBroker {
         self.cluster
             .create_topic(topic, 1, 1)
             .map_err(|error| failed(&error))
+    }
+
+    /// Does not tell members that ask where a partition begins, or tells them again.
+    pub fn hide_beginnings(&self, hidden: bool) {
+        const FOR_LONG: [RDKafkaRespErr; 1000] =
+            [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1000];
+        if hidden {
+            self.cluster
+                .request_errors(RDKafkaApiKey::ListOffsets, &FOR_LONG);
+        } else {
+            self.cluster
+                .clear_request_errors(RDKafkaApiKey::ListOffsets);
+        }
     }
 
     /// Lets it drop every connection and refuse new ones, or take them again.

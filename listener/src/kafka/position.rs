@@ -1,8 +1,7 @@
 //! Where a group begins to read a partition that it has never read.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -12,7 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::joining::Joining;
 use super::outage::Outage;
@@ -30,7 +29,9 @@ pub enum Start {
 }
 
 /// How long the broker may take to say what a position is.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Time between two tries to find out where to begin.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Gives each partition its first position, and commits it at once: "now" must not mean a later
 /// now after a restart.
@@ -38,8 +39,15 @@ pub(super) struct Positions {
     outage: Outage,
     joining: Joining,
     start: Start,
-    lost: AtomicBool,
+    given: Mutex<Option<Given>>,
     lag: Mutex<Lag>,
+}
+
+/// Partitions that were given to us and that we could not begin to read. The library lets the group wait for us
+/// meanwhile: leaving it and joining again while the broker is away may take minutes.
+struct Given {
+    partitions: TopicPartitionList,
+    again: Instant,
 }
 
 impl Positions {
@@ -48,7 +56,7 @@ impl Positions {
             outage: Outage::of(brokers, "nothing is read"),
             joining: Joining::default(),
             start,
-            lost: AtomicBool::new(false),
+            given: Mutex::default(),
             lag: Mutex::default(),
         }
     }
@@ -58,27 +66,36 @@ impl Positions {
         self.lag.lock().map(|lag| lag.clone()).unwrap_or_default()
     }
 
-    /// Whether partitions were given to us that we could not begin to read.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+    fn given(&self) -> MutexGuard<'_, Option<Given>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, and forgets it.
-    pub(super) fn take_lost(&self) -> bool {
-        self.lost.swap(false, Ordering::Relaxed)
+    /// Tries again to begin to read partitions where that has failed, if it is time.
+    pub(super) fn begin_again(&self, consumer: &BaseConsumer<Self>) {
+        let is_due = |given: &mut Given| given.again <= Instant::now();
+        let due = self.given().take_if(is_due);
+        if let Some(Given { partitions, .. }) = due
+            && let Err(error) = self.assign(consumer, &partitions)
+        {
+            debug!(target: "kafka", "can't find where to begin: {error}");
+        }
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Self>, given: &TopicPartitionList) {
+    /// Begins to read these partitions, or keeps them for another try.
+    fn assign(&self, consumer: &BaseConsumer<Self>, given: &TopicPartitionList) -> KafkaResult<()> {
         let begun = self
             .with_positions(consumer, given)
             .and_then(|(all, new)| begin(consumer, &all, &new));
         match begun {
             Ok(()) => info!(target: "kafka", partitions = given.count(), "joined the group"),
-            Err(error) => {
-                warn!(target: "kafka", "can't find where to begin, joining again: {error}");
-                self.lost.store(true, Ordering::Relaxed);
+            Err(_) => {
+                *self.given() = Some(Given {
+                    partitions: given.clone(),
+                    again: Instant::now() + AGAIN,
+                });
             }
         }
+        begun
     }
 
     /// All partitions with where to go on, and of them those that begin now.
@@ -175,8 +192,14 @@ impl ConsumerContext for Positions {
         if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             self.outage.over();
             self.joining.over();
-            self.assign(consumer, partitions);
-        } else if let Err(error) = give_back(consumer, partitions) {
+            if let Err(error) = self.assign(consumer, partitions) {
+                warn!(target: "kafka", "can't find where to begin, trying again: {error}");
+            }
+            return;
+        }
+        // Others may have them now.
+        *self.given() = None;
+        if let Err(error) = give_back(consumer, partitions) {
             warn!(target: "kafka", "giving partitions back: {error}");
         }
     }
