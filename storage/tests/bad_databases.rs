@@ -12,23 +12,8 @@ use runledger_storage::migrate::{
     Conversion, Format, Problem, check, plan, survey_run_file, upgrade,
 };
 use runledger_storage::{Database, Error};
-use support::{answers, database, shape, sql};
+use support::{answers, database, of_format, shape, sql};
 use tempfile::TempDir;
-
-/// A folder with a database of format `version`, without views' columns to compare.
-fn old(version: usize) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = sql(folder.path());
-    for step in &RUNS.steps[..version] {
-        conn.execute_batch(step.sql).unwrap();
-    }
-    conn.execute_batch(&format!(
-        "INSERT INTO metameta VALUES ('data_format_version', {version}), ('proposal', 1234);
-         INSERT INTO run_info VALUES (1234, 1, 10.5, 11);"
-    ))
-    .unwrap();
-    folder
-}
 
 /// A folder with a database of format 0 with two runs.
 fn wide() -> TempDir {
@@ -61,7 +46,7 @@ const FOREIGN: &str = "
 
 #[test]
 fn tables_of_other_programs_stay_as_they_are() {
-    let (numbered, before) = (old(1), wide());
+    let (numbered, before) = (of_format(1), wide());
     for folder in [&numbered, &before] {
         sql(folder.path()).execute_batch(FOREIGN).unwrap();
     }
@@ -81,7 +66,7 @@ fn whatever_an_interrupted_upgrade_of_damnit_left_is_finished() {
     let wanted = shape(&sql(new.path()));
     for version in 1..4 {
         for further in version + 1..=4 {
-            let folder = old(version);
+            let folder = of_format(version);
             for step in &RUNS.steps[version..further] {
                 sql(folder.path()).execute_batch(step.sql).unwrap();
             }
@@ -101,7 +86,7 @@ fn a_version_of_the_wrong_type_is_told_and_nothing_is_changed() {
         ("x'03'", "1 bytes"),
         ("-1", "-1"),
     ] {
-        let folder = old(3);
+        let folder = of_format(3);
         let set = format!("UPDATE metameta SET value = {value} WHERE key = 'data_format_version'");
         sql(folder.path()).execute_batch(&set).unwrap();
         let before = bytes(&folder);
@@ -119,7 +104,7 @@ fn a_version_of_the_wrong_type_is_told_and_nothing_is_changed() {
 
 #[test]
 fn what_a_crash_left_in_a_write_ahead_log_is_upgraded_and_copied_too() {
-    let (crashed, living) = (tempfile::tempdir().unwrap(), old(2));
+    let (crashed, living) = (tempfile::tempdir().unwrap(), of_format(2));
     let conn = sql(living.path());
     conn.pragma_update(None, "journal_mode", "wal").unwrap();
     conn.execute_batch("INSERT INTO run_info VALUES (1234, 7, 1, 1)")

@@ -12,26 +12,21 @@ use std::time::Duration;
 use runledger_migrations::RUNS;
 use runledger_storage::migrate::{Format, LATEST, Problem, check, copies, plan, restore, upgrade};
 use runledger_storage::{Database, Error};
-use support::{answers, as_ordinary_user, database, number, python, run, sql};
+use support::{answers, as_ordinary_user, database, number, of_format, python, run, sql};
 use tempfile::TempDir;
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 
 /// A folder with a database of format `version` that has one run and one cell.
 fn old(version: usize) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let conn = sql(folder.path());
-    for step in &RUNS.steps[..version] {
-        conn.execute_batch(step.sql).unwrap();
-    }
-    conn.execute_batch(&format!(
-        "INSERT INTO metameta VALUES ('data_format_version', {version}), ('proposal', 1234);
-         INSERT INTO run_info VALUES (1234, 1, 10.5, 11);
-         INSERT INTO variables (name) VALUES ('x');
+    let folder = of_format(version);
+    sql(folder.path())
+        .execute_batch(
+            "INSERT INTO variables (name) VALUES ('x');
          INSERT INTO run_variables (proposal, run, name, version, value) VALUES (1234, 1, 'x', 1, 2.5);
          DROP VIEW runs; CREATE VIEW runs AS SELECT 1 AS proposal, 1 AS run, 1 AS start_time, 1 AS added_at, 1 AS x;
-         DROP VIEW max_diffs; CREATE VIEW max_diffs AS SELECT 1 AS proposal, 1 AS run, 1 AS x;"
-    ))
+         DROP VIEW max_diffs; CREATE VIEW max_diffs AS SELECT 1 AS proposal, 1 AS run, 1 AS x;",
+        )
     .unwrap();
     folder
 }

@@ -179,18 +179,24 @@ fn a_log_has_the_part_of_its_job_or_is_shown_in_whole() {
     assert!(whole.stderr.contains("whole"), "{}", whole.stderr);
 }
 
-#[test]
-fn a_log_is_followed_until_its_job_is_over() {
-    let site = database();
-    let mut watch = begun(&site, &["7"], 1);
+/// `jobs log --follow` of run 7, which has shown what the job has printed so far.
+fn following(site: &Site) -> Service {
+    let command = ["jobs", "log", "--run", "7", "--follow"];
     let seen = site.path("follow.log");
-    let follow = ["jobs", "log", "--run", "7", "--follow"];
-    let mut follow = Service::start(&mut site.command(&site.db(), &follow), &seen);
+    let follow = Service::start(&mut site.command(&site.db(), &command), &seen);
     eventually(
         "what it prints is shown",
         || follow.said(),
         || follow.said().contains("evaluating 7"),
     );
+    follow
+}
+
+#[test]
+fn a_log_is_followed_until_its_job_is_over() {
+    let site = database();
+    let mut watch = begun(&site, &["7"], 1);
+    let mut follow = following(&site);
     remove(&site, "wait");
     assert_eq!(follow.end(), Some(0));
     assert!(
@@ -213,14 +219,7 @@ fn a_job_that_fails_here_and_now_says_why() {
 fn a_log_that_is_followed_shows_that_its_job_was_cancelled() {
     let site = database();
     let mut watch = begun(&site, &["7"], 1);
-    let seen = site.path("follow.log");
-    let follow = ["jobs", "log", "--run", "7", "--follow"];
-    let mut follow = Service::start(&mut site.command(&site.db(), &follow), &seen);
-    eventually(
-        "what it prints is shown",
-        || follow.said(),
-        || follow.said().contains("evaluating 7"),
-    );
+    let mut follow = following(&site);
     site.run(&["jobs", "cancel", "--run", "7", "--yes"])
         .succeeded();
     assert_eq!(follow.end(), Some(0));

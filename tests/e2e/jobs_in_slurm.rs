@@ -4,19 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use runledger_tests::{Finished, Service, Site, Slurm, eventually, needs, needs_root, runledger};
+use runledger_tests::{
+    Finished, Service, Site, Slurm, WAITING, eventually, needs, needs_root, runledger,
+};
 use serde_json::Value;
-
-const CONTEXT: &str = r#"
-import os, time
-from damnit_ctx import Variable
-
-@Variable(title="Energy")
-def energy(run, n: "meta#run_number"):
-    while os.path.exists("wait"):
-        time.sleep(0.02)
-    return 1.5 * n
-"#;
 
 /// Slurm is not to begin with these.
 const LATER: &str = "shared_options = [\"--begin=now+1hour\"]\n";
@@ -30,7 +21,7 @@ impl OnSlurm {
     fn new(settings: &str) -> Option<Self> {
         let slurm = Slurm::shared()?;
         let site = Site::quiet();
-        site.init(CONTEXT);
+        site.init(WAITING);
         site.configure("queue = \"local\"", "queue = \"slurm\"");
         let on = Self { site, slurm };
         on.set(settings);

@@ -2,22 +2,13 @@
 
 use std::process::Command;
 
-use runledger_tests::{Finished, Service, Site, Slurm, eventually, needs_window, python, script};
+use runledger_tests::{
+    Finished, OnSlurm, Service, Site, Slurm, WAITING, eventually, needs_window, python, script,
+};
 use serde_json::Value;
 
-const CONTEXT: &str = r#"
-import os, time
-from damnit_ctx import Variable
-
-@Variable(title="Energy")
-def energy(run, n: "meta#run_number"):
-    while os.path.exists("wait"):
-        time.sleep(0.02)
-    return 1.5 * n
-"#;
-
-/// Jobs that Slurm lets wait until they are released.
-const HELD: &str = "[slurm]\nevery = \"500ms\"\nshared_options = [\"--hold\"]\n[jobs]\n";
+/// Slurm lets jobs wait until they are released.
+const HELD: &str = "shared_options = [\"--hold\"]\n";
 
 /// What the window showed last of a run: `header`, `tip` and `cells`.
 fn shown(window: &Service, run: u32) -> Option<Value> {
@@ -46,12 +37,10 @@ fn an_open_window_shows_dots_then_a_gear_then_the_values() {
     if !needs_window() {
         return;
     }
-    let site = Site::with_broker().watching(CONTEXT);
-    site.configure("queue = \"local\"", "queue = \"slurm\"");
-    site.configure("[jobs]\n", HELD);
+    let on = OnSlurm::new(&slurm, Site::with_broker().watching(WAITING), HELD);
+    let site = &on.site;
     std::fs::write(site.db().join("wait"), "").expect("a file");
-    let mut listen = site.command(&site.listener(), &["listen", "."]);
-    let listener = Service::start(listen.envs(slurm.environment()), &site.path("listen.log"));
+    let listener = on.listener();
     let combiner = site.service(&["combiner", "run"]);
     let mut open = Command::new(python());
     open.arg(script("window.py"))

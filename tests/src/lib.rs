@@ -11,7 +11,7 @@ mod supervised;
 
 pub use client::{needs_window, python, script};
 pub use kafka::Kafka;
-pub use on_slurm::OnSlurm;
+pub use on_slurm::{OnSlurm, WAITING};
 pub use process::{Finished, Service, runledger};
 pub use real_part::{needs, needs_root};
 pub use site::{Site, eventually};

@@ -6,6 +6,18 @@ use runledger_listener::ledger::{Attempt, Entry, Ledger, State};
 
 use crate::{Finished, Service, Site, Slurm, eventually};
 
+/// A context file whose variable waits while there is a file `wait` in the database's folder.
+pub const WAITING: &str = r#"
+import os, time
+from damnit_ctx import Variable
+
+@Variable(title="Energy")
+def energy(run, n: "meta#run_number"):
+    while os.path.exists("wait"):
+        time.sleep(0.02)
+    return 1.5 * n
+"#;
+
 /// A site, and the Slurm that has its jobs.
 pub struct OnSlurm<'a> {
     /// The site.

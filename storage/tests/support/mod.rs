@@ -13,6 +13,7 @@ use std::time::Duration;
 use runledger_context::run::{Proposal, RunData, RunId};
 use runledger_context::selection::Selection;
 use runledger_context::worker::{End, Event, Limits, Request, Setup, Worker};
+use runledger_migrations::RUNS;
 use runledger_storage::database::DeclaredVariable;
 use runledger_storage::{CellValue, Database, Row};
 use rusqlite::Connection;
@@ -166,4 +167,19 @@ pub(crate) fn shape(conn: &Connection) -> Vec<String> {
     let mut shape: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
     shape.sort();
     shape
+}
+
+/// A folder with a database of format `version` that has one run.
+pub(crate) fn of_format(version: usize) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = sql(folder.path());
+    for step in &RUNS.steps[..version] {
+        conn.execute_batch(step.sql).unwrap();
+    }
+    conn.execute_batch(&format!(
+        "INSERT INTO metameta VALUES ('data_format_version', {version}), ('proposal', 1234);
+         INSERT INTO run_info VALUES (1234, 1, 10.5, 11);"
+    ))
+    .unwrap();
+    folder
 }
