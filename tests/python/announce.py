@@ -1,10 +1,10 @@
 """Announces runs of proposal 1234 on a Kafka topic with kafka-python, as a facility does: one after the other, each on
 the partition after the last one's, waiting for the broker as long as it takes.
 
-    announce.py BROKER TOPIC FIRST LAST [--pause SECONDS] [--corrected]
+    announce.py BROKER TOPIC FIRST LAST [--pause SECONDS] [--corrected] [--strangers N]
 
 Prints each run when the broker has it. With --corrected it also says that the run is corrected, on the partition after
-that; of every third run it says so first.
+that; of every third run it says so first. With --strangers it first tells, of each run, of N runs of other proposals.
 """
 import argparse
 import json
@@ -22,6 +22,9 @@ def main():
     producer = connected(args.broker)
     partitions = sorted(producer.partitions_for(args.topic))
     for run in range(args.first, args.last + 1):
+        for proposal in range(2000, 2000 + args.strangers):
+            message = {"event": "migration_complete", "proposal": proposal, "run": run}
+            producer.send(args.topic, message)
         for event, place in events(run, args.corrected):
             message = {"event": event, "proposal": 1234, "run": run}
             partition = partitions[place % len(partitions)]
@@ -63,6 +66,7 @@ def arguments():
     parser.add_argument("last", type=int)
     parser.add_argument("--pause", type=float, default=0)
     parser.add_argument("--corrected", action="store_true")
+    parser.add_argument("--strangers", type=int, default=0)
     return parser.parse_args()
 
 

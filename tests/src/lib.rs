@@ -8,6 +8,7 @@ mod real_part;
 mod site;
 mod slurm;
 mod supervised;
+mod vitals;
 
 pub use client::{needs_window, python, script};
 pub use kafka::Kafka;
@@ -17,3 +18,4 @@ pub use real_part::{needs, needs_root};
 pub use site::{Site, eventually};
 pub use slurm::Slurm;
 pub use supervised::Supervised;
+pub use vitals::Vitals;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::vitals::Vitals;
+
 /// The binary under test: `RUNLEDGER_TEST_BINARY`, or the one that lies beside the tests' own folder.
 ///
 /// # Panics
@@ -137,11 +139,23 @@ impl Service {
     /// # Panics
     /// It has ended.
     pub fn resident_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("a running process has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
-        number.expect("its memory in kB") / 1000
+        self.vitals().memory
+    }
+
+    /// What it has of the machine.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn vitals(&self) -> Vitals {
+        Vitals::of(self.child.id()).expect("a running process")
+    }
+
+    /// What it, and the processes that it has started, have of the machine.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn vitals_with_workers(&self) -> Vitals {
+        Vitals::of_all(self.child.id()).expect("a running process")
     }
 
     /// Sends it a signal.

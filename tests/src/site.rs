@@ -281,6 +281,16 @@ impl Site {
         self.facility_tells_of(runs, pause, &["--corrected"])
     }
 
+    /// As [`facility_announces`](Self::facility_announces), and tells of as many runs of other proposals before each.
+    pub fn facility_announces_among(
+        &self,
+        runs: std::ops::RangeInclusive<u32>,
+        strangers: u32,
+    ) -> Service {
+        let strangers = format!("--strangers={strangers}");
+        self.facility_tells_of(runs, Duration::ZERO, &[&strangers])
+    }
+
     fn facility_tells_of(
         &self,
         runs: std::ops::RangeInclusive<u32>,

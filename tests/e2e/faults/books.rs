@@ -56,6 +56,12 @@ impl Books {
         failed.map(|entry| entry.job.run.number.0).collect()
     }
 
+    /// Runs that have no job; jobs that their runs should not have.
+    pub(crate) fn lost_and_doubled(&self, runs: u32) -> (usize, usize) {
+        let known: BTreeSet<u32> = self.jobs.iter().map(|e| e.job.run.number.0).collect();
+        (runs as usize - known.len(), self.jobs.len() - known.len())
+    }
+
     /// More evaluations than runs were begun.
     pub(crate) fn repeated(&self) -> usize {
         self.evaluations.len().saturating_sub(self.jobs.len())

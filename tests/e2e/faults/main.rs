@@ -1,11 +1,13 @@
 //! Listener, combiner, jobs, broker and Slurm's controller are killed at random instants, over and over; and then the books are checked.
 //!
-//! `RUNLEDGER_TEST_FAULTS` is the number of rounds; `./x soak` has many.
+//! `./x soak` does it for minutes (`RUNLEDGER_SOAK_MINUTES`), and tells what it came to in one line.
 
 mod at_work;
 mod books;
 mod clients;
 mod evaluations;
+mod length;
+mod outcome;
 mod results;
 mod stage;
 
@@ -15,22 +17,16 @@ use std::time::{Duration, Instant};
 use at_work::jobs_in;
 use books::Books;
 use clients::Clients;
+use length::Length;
+use outcome::{Ageing, Outcome};
 use results::{in_table, left_over, wrong_results};
 use runledger_tests::{Kafka, Service, Site, Slurm, python, script};
 use stage::{Stage, random};
 
-const FEW_ROUNDS: u32 = 5;
-/// So many runs arrive in each round.
-const RUNS: u32 = 2;
 /// The longest time from a round's first run to its blow.
 const LATEST_BLOW_MS: u64 = 1500;
 
 const CONTEXT: &str = include_str!("context.py");
-
-fn rounds() -> u32 {
-    let named = std::env::var("RUNLEDGER_TEST_FAULTS");
-    named.map_or(FEW_ROUNDS, |rounds| rounds.parse().expect("a number"))
-}
 
 #[test]
 fn whatever_is_killed_at_whatever_instant_nothing_is_lost_or_done_twice() {
@@ -59,40 +55,42 @@ fn kill_and_check(site: &Site, kafka: &Kafka, slurm: Option<&Slurm>) {
     let mut reading = Command::new(python());
     reading.arg(script("read_always.py")).arg(site.db());
     let mut reader = Service::start(&mut reading, &site.path("reader.log"));
-    let mut stage = Stage::set(site, kafka, slurm);
-    kill_and_kill(&mut stage);
     let begun = Instant::now();
-    let books = check_the_books(&stage, rounds() * RUNS);
+    let mut stage = Stage::set(site, kafka, slurm);
+    let length = Length::wanted();
+    kill_until(&mut stage, |round| length.is_half_over(round, begun));
+    // Who is killed every few rounds never grows old enough to leak: from here on, the services live.
+    stage.spare_the_services();
+    let warm = stage.rounds + length.warm_up();
+    kill_until(&mut stage, |round| round >= warm);
+    let young = stage.vitals_at_rest();
+    kill_until(&mut stage, |round| length.is_over(round, begun));
+    let ageing = Ageing::from_to(young, stage.vitals_at_rest());
+    let books = check_the_books(&stage);
     assert_eq!(reader.stop(), Some(0), "{}", reader.said());
-    println!(
-        "{} runs finished, {} did not because their jobs were killed (of {}), {} evaluations were begun again; {}; \
-         the last rest took {:.1} s",
-        books.finished().len(),
-        books.failed().len(),
-        stage.killed_jobs.len(),
-        books.repeated(),
+    let outcome = Outcome::of(
+        &stage,
+        &books,
+        begun.elapsed(),
+        ageing,
         reader.said().trim(),
-        begun.elapsed().as_secs_f64(),
     );
+    println!("{outcome}");
+    assert!(length.is_short() || !outcome.leaks(), "{outcome}");
 }
 
-fn kill_and_kill(stage: &mut Stage<'_>) {
-    let begun = Instant::now();
-    for round in 0..rounds() {
-        let mut announcer = stage.announce(RUNS);
+fn kill_until(stage: &mut Stage<'_>, is_enough: impl Fn(u32) -> bool) {
+    while !is_enough(stage.rounds) {
+        let mut announcer = stage.announce();
         std::thread::sleep(Duration::from_millis(random(LATEST_BLOW_MS)));
-        let victim = stage.strike();
+        stage.strike();
         assert_eq!(announcer.end(), Some(0), "{}", announcer.said());
-        println!(
-            "{:6.1} s, round {round}: {victim:?}",
-            begun.elapsed().as_secs_f64()
-        );
     }
 }
 
 /// Waits until all is over; then nothing may be missing, twice, or left.
-fn check_the_books(stage: &Stage<'_>, runs: u32) -> Books {
-    let site = stage.site;
+fn check_the_books(stage: &Stage<'_>) -> Books {
+    let (site, runs) = (stage.site, stage.announced);
     stage.eventually("the end of each run's job is known", || {
         Books::of(stage).are_closed(runs)
     });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use runledger_tests::{Finished, Kafka, Service, Site, Slurm};
+use runledger_tests::{Finished, Kafka, Service, Site, Slurm, Vitals};
 
 use crate::at_work::jobs_in;
 use crate::books::Books;
@@ -21,14 +21,25 @@ pub(crate) enum Victim {
     Controller,
 }
 
-/// The controller comes last: without Slurm there is none.
-const VICTIMS: [Victim; 5] = [
-    Victim::Listener,
-    Victim::Combiner,
-    Victim::Broker,
-    Victim::Job,
-    Victim::Controller,
-];
+impl Victim {
+    /// The controller comes last: without Slurm there is none.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Listener,
+        Self::Combiner,
+        Self::Broker,
+        Self::Job,
+        Self::Controller,
+    ];
+
+    fn is_service(self) -> bool {
+        matches!(self, Self::Listener | Self::Combiner)
+    }
+}
+
+/// So many runs arrive in each round…
+const RUNS: u32 = 2;
+/// … and before each, so many of other proposals, for which the listener has nothing to do.
+const STRANGERS: u32 = 50;
 
 /// A job takes about as long as this.
 const LONGEST_JOB_MS: u64 = 800;
@@ -48,10 +59,13 @@ pub(crate) struct Stage<'a> {
     slurm: Option<&'a Slurm>,
     listener: Service,
     combiner: Service,
+    pub(crate) rounds: u32,
     /// So many runs were announced, from the first one on.
-    announced: u32,
+    pub(crate) announced: u32,
     /// Each is struck once before anybody is struck again.
     deck: Vec<Victim>,
+    /// Whether listener and combiner live from here on.
+    spares_services: bool,
     /// Everybody who was struck.
     pub(crate) blows: Vec<Victim>,
     /// Whose process was killed: job and attempt.
@@ -66,8 +80,10 @@ impl<'a> Stage<'a> {
             slurm,
             listener: listener(site, slurm),
             combiner: site.service(&["combiner", "run"]),
+            rounds: 0,
             announced: 0,
             deck: Vec::new(),
+            spares_services: false,
             blows: Vec::new(),
             killed_jobs: BTreeSet::new(),
         }
@@ -75,24 +91,54 @@ impl<'a> Stage<'a> {
 
     fn draw(&mut self) -> Victim {
         if self.deck.is_empty() {
-            let there = VICTIMS.len() - usize::from(self.slurm.is_none());
-            self.deck = VICTIMS[..there].to_vec();
+            let there = Victim::ALL.len() - usize::from(self.slurm.is_none());
+            self.deck = Victim::ALL[..there].to_vec();
+            self.deck
+                .retain(|victim| !self.spares_services || !victim.is_service());
         }
         let index = random(self.deck.len() as u64);
         self.deck
             .swap_remove(usize::try_from(index).expect("a small number"))
     }
 
-    /// The facility begins to announce more runs.
-    pub(crate) fn announce(&mut self, runs: u32) -> Service {
+    /// Where the jobs run.
+    pub(crate) fn parts(&self) -> &'static str {
+        match self.slurm {
+            Some(_) => "Kafka and Slurm",
+            None => "Kafka and this machine",
+        }
+    }
+
+    /// Listener and combiner are struck no more.
+    pub(crate) fn spare_the_services(&mut self) {
+        self.spares_services = true;
+        self.deck.clear();
+    }
+
+    /// What the listener, and the combiner with its workers, have of the machine when no job is at work.
+    pub(crate) fn vitals_at_rest(&self) -> [Vitals; 2] {
+        self.eventually("all jobs are over", || {
+            Books::of(self).are_closed(self.announced)
+        });
+        [self.listener.vitals(), self.combiner.vitals_with_workers()]
+    }
+
+    /// So many messages are in the topic of notifications.
+    pub(crate) fn events(&self) -> u32 {
+        self.announced * (1 + STRANGERS)
+    }
+
+    /// A round begins: the facility announces more runs.
+    pub(crate) fn announce(&mut self) -> Service {
         let first = self.announced + 1;
-        self.announced += runs;
+        self.rounds += 1;
+        self.announced += RUNS;
         self.site
-            .facility_announces(first..=self.announced, Duration::ZERO)
+            .facility_announces_among(first..=self.announced, STRANGERS)
     }
 
     /// Kills somebody, who is then started again, as a supervisor would.
-    pub(crate) fn strike(&mut self) -> Victim {
+    pub(crate) fn strike(&mut self) {
         let victim = self.draw();
         self.blows.push(victim);
         match victim {
@@ -116,7 +162,6 @@ impl<'a> Stage<'a> {
             }
             Victim::Job => self.strike_a_job(),
         }
-        victim
     }
 
     /// Waits until there is one, unless all have ended.
