@@ -24,7 +24,8 @@ usage: kafka.sh fetch
        kafka.sh check
 
 Starts a broker of Apache Kafka (KRaft mode) with all files in DIR, listening on free ports of 127.0.0.1
-only; its address is in DIR/address. `start` again takes the same ports. `fetch` gets its jars once, with
+only; its address is in DIR/address. At DIR/guarded-address it asks for a password (SASL, PLAIN): the user is
+`runledger`, the password in DIR/password. `start` again takes the same ports. `fetch` gets its jars once, with
 Maven, into the build folder; `start` does so if need be. `topic` makes topics, also others than at the start;
 topics that are used before they are made have one partition.
 
@@ -74,13 +75,15 @@ java_now() { # CLASS ARGUMENTS...
 
 # Small buffers and few files. A broker that was killed is let in again after a short time. Groups do not wait
 # for more members, and may ask for short session timeouts.
-write_properties() { # PORT CONTROLLER_PORT
-    cat >"$DIR/server.properties" <<PROPERTIES
+write_properties() { # PORT CONTROLLER_PORT GUARDED_PORT PASSWORD
+    (umask 077 && cat >"$DIR/server.properties") <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$2
-listeners=CLIENTS://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2
-listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2,GUARDED://127.0.0.1:$3
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_runledger="$4";
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 log.dirs=$DIR/data
@@ -98,14 +101,18 @@ PROPERTIES
 }
 
 format() {
-    local port id
+    local port guarded password id
     port=$(free_port)
+    guarded=$(free_port)
+    password=$(head -c 32 /dev/urandom | sha256sum | cut -c1-64)
+    (umask 077 && echo "$password" >"$DIR/password")
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)
     # One that begins like an option would be taken for one.
     id=${id/#-/A}
-    write_properties "$port" "$(free_port)"
+    write_properties "$port" "$(free_port)" "$guarded" "$password"
     java_now kafka.tools.StorageTool format --ignore-formatted -t "$id" -c "$DIR/server.properties" \
         >"$DIR/log/format.log" 2>&1 || fail_showing "$DIR/log/format.log" "the broker's folder cannot be made"
+    echo "127.0.0.1:$guarded" >"$DIR/guarded-address"
     echo "127.0.0.1:$port" >"$DIR/address"
 }
 

@@ -28,6 +28,18 @@ impl Kafka {
         })
     }
 
+    /// Where it asks for a password, and the password of the user `runledger`.
+    ///
+    /// # Panics
+    /// The files that say so are not there.
+    pub fn guarded(&self) -> (String, String) {
+        let said = |name| {
+            let text = std::fs::read_to_string(self.part.dir().join(name));
+            text.expect("a file of the broker's").trim().to_owned()
+        };
+        (said("guarded-address"), said("password"))
+    }
+
     /// Makes more topics, `NAME` or `NAME:PARTITIONS`.
     ///
     /// # Panics

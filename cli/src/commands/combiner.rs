@@ -52,6 +52,7 @@ fn worker((loudness, format): (Loudness, LogFormat), site: &Site) -> Result<Vec<
 }
 
 fn serve(here: &Path, logging: (Loudness, LogFormat), site: &Site) -> Result {
+    site.tell_of_exposure();
     let settings = CombinerSettings {
         consumer: site
             .config

@@ -9,7 +9,8 @@ use crate::failure::{Failure, Result};
 pub(super) fn run(asked: Option<&Path>, dir: &Path) -> Result {
     let file = config::file(asked, dir);
     let loaded = config::load(file.as_deref()).map_err(Failure::new)?;
-    let problems = config::problems(&loaded);
+    let mut problems = config::problems(&loaded);
+    problems.extend(config::exposed(&loaded, file.as_deref()));
     let name = file.map_or_else(
         || "the built-in configuration (no file was found)".to_owned(),
         |path| path.display().to_string(),

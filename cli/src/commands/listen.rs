@@ -40,6 +40,7 @@ pub(super) fn log(dir: &Path) -> Result<PathBuf> {
 /// Runs the listener in `dir` until it is asked to stop.
 pub(super) fn run(dir: &Path, by_hand: bool, site: &Site) -> Result {
     let _only = only_one(dir)?;
+    site.tell_of_exposure();
     let listener = Listener::open(settings(dir, site), site.dispatch()?)?;
     match by_hand {
         true => {

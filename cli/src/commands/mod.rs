@@ -29,6 +29,7 @@ use runledger_listener::dispatch::{Dispatch, Dispatcher, Queues};
 use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
+use tracing::warn;
 
 use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand};
 use crate::config::{self, Config, QueueChoice};
@@ -68,8 +69,18 @@ impl Site {
         let site = Self::load(self.file.as_deref(), dir)?;
         let problems = config::problems(&site.config);
         match problems.is_empty() {
-            true => Ok(site),
+            true => {
+                site.tell_of_exposure();
+                Ok(site)
+            }
             false => Err(Failure::new(problems.join("; "))),
+        }
+    }
+
+    /// Says in the log what others can do with the configuration that should be for its owner to do.
+    fn tell_of_exposure(&self) {
+        for what in config::exposed(&self.config, self.file.as_deref()) {
+            warn!("{what}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! A setting in the environment (`AMORE_BROKER`, `XFEL_DATA_ROOT`, `EXTRA_DATA_DATA_ROOT`) wins over the file.
 
 mod check;
+mod exposed;
 mod memory;
 mod read;
 
@@ -12,11 +13,13 @@ use std::time::Duration;
 
 use runledger_listener::dispatch::{DispatchSettings, Limits};
 use runledger_listener::job_end::Retries;
+use runledger_listener::kafka::Properties;
 use runledger_listener::queue::SlurmSettings;
 use runledger_listener::settings::{DataSettings, NotificationSettings, Profile};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::problems;
+pub(crate) use exposed::exposed;
 pub(crate) use memory::Memory;
 pub(crate) use read::load;
 
@@ -62,7 +65,7 @@ pub(crate) struct UpdateSettings {
     /// `host:port`, or `none` to publish nothing.
     pub(crate) broker: String,
     /// librdkafka properties (TLS, SASL, …), passed on as they are.
-    pub(crate) properties: std::collections::BTreeMap<String, String>,
+    pub(crate) properties: Properties,
 }
 
 impl UpdateSettings {
@@ -186,7 +189,7 @@ impl Config {
             notifications: NotificationSettings::of(profile),
             updates: UpdateSettings {
                 broker: "exflwgs06.desy.de:9091".into(),
-                properties: Default::default(),
+                properties: Properties::new(),
             },
             data: DataSettings::default(),
             context: ContextSettings {

@@ -20,6 +20,12 @@ pub(crate) enum Error {
     /// It is not TOML.
     #[error("the configuration {} is not valid TOML: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
+    /// A broker's address tells more than where it is.
+    #[error(
+        "`{setting}` has something before an @, where Kafka knows host:port alone; name and password are properties: \
+        \"sasl.username\" and \"sasl.password\""
+    )]
+    Password { setting: &'static str },
     /// Some of its settings are unknown or of the wrong kind.
     #[error("the configuration {} has {} problem{}:\n{}", path.display(), problems.len(),
         if problems.len() == 1 { "" } else { "s" }, bullets(problems))]
@@ -40,7 +46,21 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Error> {
         Some(path) => from_file(path)?,
         None => Config::of(Profile::of_this_host()),
     };
-    Ok(config.with_environment(super::variable))
+    let config = config.with_environment(super::variable);
+    match with_password(&config) {
+        Some(setting) => Err(Error::Password { setting }),
+        None => Ok(config),
+    }
+}
+
+/// The setting with a broker that is written as `USER:PASSWORD@HOST:PORT`: addresses are logged.
+fn with_password(config: &Config) -> Option<&'static str> {
+    let brokers = &config.notifications.brokers;
+    match brokers.iter().any(|broker| broker.contains('@')) {
+        true => Some("notifications.brokers"),
+        false if config.updates.broker.contains('@') => Some("updates.broker (or AMORE_BROKER)"),
+        false => None,
+    }
 }
 
 fn from_file(path: &Path) -> Result<Config, Error> {
@@ -50,7 +70,7 @@ fn from_file(path: &Path) -> Result<Config, Error> {
     })?;
     let given: Table = text.parse().map_err(|e: toml::de::Error| Error::Syntax {
         path: path.into(),
-        message: e.to_string().trim_end().to_owned(),
+        message: located(&e, &text),
     })?;
     let (config, problems) = settle(given);
     if problems.is_empty() {
@@ -61,6 +81,17 @@ fn from_file(path: &Path) -> Result<Config, Error> {
             problems,
         })
     }
+}
+
+/// Where and what, without the line itself: a password may stand in it.
+fn located(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else {
+        return error.message().to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", error.message())
 }
 
 /// Lays the given settings over the profile's; a setting that does not fit is named and left out, and the
@@ -118,10 +149,22 @@ fn is_one_value(key: &str) -> bool {
 }
 
 fn describe(path: &KeyPath, error: &toml::de::Error) -> String {
+    let said = match may_hold_a_password(path) {
+        true if error.message().starts_with("invalid type") => {
+            "of the wrong kind; what stands there is not repeated, as a password may be in it"
+        }
+        _ => error.message(),
+    };
     format!(
         "`{path}`: {}",
-        error.message().replace("unknown field", "unknown setting")
+        said.replace("unknown field", "unknown setting")
     )
+}
+
+/// Whether what stands there may be a whole section, a property of the Kafka library, or a broker.
+fn may_hold_a_password(path: &KeyPath) -> bool {
+    let keys: Vec<String> = path.iter().filter_map(segment_key).collect();
+    keys.len() < 2 || ["properties", "brokers", "broker"].contains(&keys[1].as_str())
 }
 
 /// Takes the setting that does not fit out of `given`; false if it cannot be found there.
@@ -214,6 +257,45 @@ mod tests {
             Table::try_from(&example).ok(),
             Table::try_from(&defaults).ok()
         );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_what_may_be_a_password() {
+        for text in [
+            "[updates.properties]\n\"sasl.password\" = 271828\n",
+            "[updates]\nproperties = \"sasl.password=271828\"\n",
+            "updates = \"sasl.password=271828\"\n",
+            "[notifications]\nbrokers = \"me:271828@here:1\"\n",
+        ] {
+            let (_, problems) = settled(text);
+            assert_eq!(problems.len(), 1, "{text}");
+            assert!(!problems[0].contains("271828"), "{}", problems[0]);
+            assert!(problems[0].contains("wrong kind"), "{}", problems[0]);
+        }
+        for text in [
+            "[updates.properties]\n\"sasl.password\" = \"271828\n",
+            "[updates.properties]\n\"sasl.password\" = x271828\n",
+            "[updates.properties]\n\"sasl.password\" = \"271828\"\n\"sasl.password\" = \"271828\"\n",
+            "[updates.properties]\n\"sasl.password\" \"271828\"\n",
+            "[updates.properties]\nsasl.password = '271828' '271828'\n",
+        ] {
+            let error = text.parse::<Table>().expect_err(text);
+            let said = located(&error, text);
+            assert!(said.starts_with("line "), "{said}");
+            assert!(!said.contains("271828"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_broker_with_a_password_before_its_name_is_refused() {
+        let (config, _) = settled("[updates]\nbroker = 'me:271828@there:1'\n");
+        assert_eq!(
+            with_password(&config),
+            Some("updates.broker (or AMORE_BROKER)")
+        );
+        let (config, _) = settled("[notifications]\nbrokers = ['a:1', 'me:271828@b:1']\n");
+        assert_eq!(with_password(&config), Some("notifications.brokers"));
+        assert_eq!(with_password(&settled("").0), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tracing::{debug, trace, warn};
 
 use super::position::Positions;
 pub use super::position::Start;
+use super::properties::complaint;
 use super::{Properties, client_config};
 use crate::message::Message;
 use crate::monitor::Lag;
@@ -232,7 +233,7 @@ fn listed(positions: &TopicPartitionList) -> Vec<(String, i32, Option<i64>)> {
 fn failed(brokers: &str, error: &KafkaError) -> Error {
     Error::Kafka {
         brokers: brokers.into(),
-        reason: error.to_string(),
+        reason: complaint(error),
     }
 }
 

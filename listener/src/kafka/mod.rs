@@ -6,18 +6,14 @@ mod joining;
 mod outage;
 mod position;
 mod producer;
+mod properties;
 
 pub use consumer::{Consumer, ConsumerSettings, Start};
 pub use embedded::EmbeddedBroker;
 pub use producer::{Delivery, Producer, ProducerSettings};
-
-use std::collections::BTreeMap;
+pub use properties::Properties;
 
 use rdkafka::ClientConfig;
-
-/// Settings of the Kafka library by name, as its documentation lists them (`CONFIGURATION.md` of
-/// librdkafka).
-pub type Properties = BTreeMap<String, String>;
 
 /// How often the library tells which brokers answer, in milliseconds.
 const STATISTICS: &str = "5000";
@@ -30,7 +26,7 @@ fn client_config(brokers: &str, ours: &[(&str, &str)], properties: &Properties) 
     for (name, value) in ours {
         config.set(*name, *value);
     }
-    for (name, value) in properties {
+    for (name, value) in properties.iter() {
         config.set(name, value);
     }
     config

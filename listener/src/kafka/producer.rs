@@ -11,6 +11,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use rdkafka::statistics::Statistics;
 
 use super::outage::Outage;
+use super::properties::complaint;
 use super::{Properties, client_config};
 use crate::{Error, Result};
 
@@ -86,7 +87,7 @@ impl Producer {
             })
             .map_err(|error| Error::Kafka {
                 brokers,
-                reason: error.to_string(),
+                reason: complaint(&error),
             })
     }
 
@@ -145,7 +146,7 @@ impl Producer {
     fn error(&self, error: &KafkaError) -> Error {
         Error::Kafka {
             brokers: self.brokers.clone(),
-            reason: error.to_string(),
+            reason: complaint(error),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! `supervisord.conf`: written for each start of supervisord, readable by nobody else.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
@@ -73,13 +75,22 @@ pub(super) fn write(dir: &Path, command: &[PathBuf]) -> Result {
         ("{directory}", value(dir)?),
     ]);
     if matches!(author(dir)?, Author::Damnit | Author::Other) {
-        std::fs::rename(&path, dir.join(format!("{FILE}.old"))).map_err(failed)?;
+        let old = dir.join(format!("{FILE}.old"));
+        std::fs::rename(&path, &old).map_err(failed)?;
+        close(&old);
     }
     // A temporary file is its owner's alone from the beginning.
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.persist(&path).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+/// There is a password in it, too. What belongs to somebody else is that one's to close.
+fn close(old: &Path) {
+    if old.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        let _ = std::fs::set_permissions(old, Permissions::from_mode(0o600));
+    }
 }
 
 fn filled(blanks: &[(&str, String)]) -> String {
@@ -152,7 +163,6 @@ mod tests {
 
     #[test]
     fn nobody_else_can_read_it_and_each_has_its_own_password() {
-        use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().expect("a temporary folder");
         let written = || {
             write(dir.path(), &["runledger".into()]).expect("it can be written");
@@ -168,5 +178,19 @@ mod tests {
                 .map(str::to_owned)
         };
         assert_ne!(password(&first), password(&second));
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_is_kept_for_its_owner_alone() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let theirs = "[program:damnit]\ncommand = damnit listen .\n";
+        std::fs::write(path(dir.path()), theirs).expect("it can be written");
+        let everybody = Permissions::from_mode(0o666);
+        std::fs::set_permissions(path(dir.path()), everybody).expect("it is ours");
+        write(dir.path(), &["runledger".into()]).expect("it can be written");
+        let old = dir.path().join("supervisord.conf.old");
+        assert_eq!(std::fs::read_to_string(&old).expect("it is kept"), theirs);
+        let mode = old.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

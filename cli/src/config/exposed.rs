@@ -1,0 +1,79 @@
+//! A configuration that others can read although there are passwords in it, or write: it names the programs that are run.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::Config;
+
+const OTHERS_READ: u32 = 0o044;
+const ALL_WRITE: u32 = 0o002;
+
+/// What its file's mode lets others do, with what to do about it.
+pub(crate) fn exposed(config: &Config, file: Option<&Path>) -> Vec<String> {
+    // One that is not there has been told of by whoever wanted to read it.
+    let found = file.and_then(|file| Some((file, file.metadata().ok()?.mode())));
+    let Some((file, mode)) = found else {
+        return Vec::new();
+    };
+    let secrets = secrets(config);
+    let mut found = Vec::new();
+    if mode & OTHERS_READ != 0 && !secrets.is_empty() {
+        found.push(format!(
+            "others can read {}, and there are secrets in it: {}; say `chmod 600` to it, and change those that were read",
+            file.display(),
+            secrets.join(", ")
+        ));
+    }
+    if mode & ALL_WRITE != 0 {
+        found.push(format!(
+            "everybody can write {}, and so say which programs are run here; say `chmod o-w` to it",
+            file.display()
+        ));
+    }
+    found
+}
+
+fn secrets(config: &Config) -> Vec<&str> {
+    let both = [&config.notifications.properties, &config.updates.properties];
+    let mut names: Vec<&str> = both.iter().flat_map(|some| some.secrets()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runledger_listener::kafka::Properties;
+    use runledger_listener::settings::Profile;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn told(mode: u32, config: &Config) -> usize {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::set_permissions(file.path(), Permissions::from_mode(mode)).expect("it is ours");
+        exposed(config, Some(file.path())).len()
+    }
+
+    #[test]
+    fn a_file_with_a_password_is_its_owners_alone() {
+        let plain = Config::of(Profile::Maxwell);
+        let mut secret = plain.clone();
+        secret.updates.properties = Properties::from([("sasl.password".into(), "x".into())]);
+        for (mode, of_plain, of_secret) in [
+            (0o600, 0, 0),
+            (0o640, 0, 1),
+            (0o604, 0, 1),
+            (0o664, 0, 1),
+            (0o666, 1, 2),
+        ] {
+            assert_eq!(told(mode, &plain), of_plain, "{mode:o}");
+            assert_eq!(told(mode, &secret), of_secret, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_exposed() {
+        assert!(exposed(&Config::of(Profile::Maxwell), None).is_empty());
+    }
+}
