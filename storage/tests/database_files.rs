@@ -60,6 +60,17 @@ fn everybody_may_write_a_new_database_and_its_folder() {
 }
 
 #[test]
+fn a_folder_that_is_closed_to_others_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("of a few");
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, Permissions::from_mode(0o2750)).unwrap();
+    let mut database = Database::create(&dir, PROPOSAL).unwrap();
+    database.set_comment(run(1), Some("good")).unwrap();
+    assert_eq!(fs::metadata(&dir).unwrap().mode() & 0o7777, 0o2750);
+}
+
+#[test]
 fn a_database_that_is_there_is_not_made_again() {
     let (folder, database) = database();
     let id = database.db_id().to_owned();

@@ -14,7 +14,8 @@ use crate::sharing::{share_file, share_folder};
 const CONCURRENT_JOBS: u32 = 15;
 
 impl Database {
-    /// Makes the folder `dir` if need be, and in it a run table of the latest format for `proposal`, usable by everybody.
+    /// Makes the folder `dir` if need be, and in it a run table of the latest format for `proposal`, usable by everybody who
+    /// can use the folder: one that is there already stays as open as it is.
     ///
     /// The file appears complete or not at all.
     ///
@@ -32,12 +33,17 @@ impl Database {
 }
 
 fn make_folder(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir)
-        .and_then(|()| share_folder(dir))
-        .map_err(|source| Error::File {
-            path: dir.into(),
-            source,
-        })
+    let above = dir.parent().unwrap_or(Path::new("/"));
+    let made = std::fs::create_dir_all(above).and_then(|()| std::fs::create_dir(dir));
+    match made {
+        Ok(()) => share_folder(dir),
+        Err(why) if why.kind() == ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        Err(why) => Err(why),
+    }
+    .map_err(|source| Error::File {
+        path: dir.into(),
+        source,
+    })
 }
 
 /// Fills a draft beside `path` and gives it its name last.
