@@ -308,7 +308,7 @@ fn save_summary(file: &File, name: &str, summary: &Summary, cell: &Cell) -> hdf5
     let group = file.group(SUMMARIES).map_err(words)?;
     let kind = match pictures::draw(summary) {
         Drawn::Text(text) => hdf5::write_text(&group, name, &text).map(|()| None),
-        Drawn::Array(array) => hdf5::write_array(&group, name, &array).map(|()| kind_of(&array)),
+        Drawn::Array(array) => hdf5::write_array(&group, name, &array).map(|()| None),
         Drawn::Trendline(array) => {
             hdf5::write_array(&group, name, &array).map(|()| Some("trendline"))
         }
@@ -346,9 +346,4 @@ fn save_failure(file: &File, name: &str, failure: &Failure) -> hdf5::Outcome {
         "type",
         &failure.class.replace('\0', ""),
     )
-}
-
-/// A user who makes the points of a line, x above y, wants to see one.
-fn kind_of(array: &Array) -> Option<&'static str> {
-    matches!(array.shape.as_slice(), [2, _]).then_some("trendline")
 }

@@ -34,6 +34,7 @@ pub enum Drawn {
 pub fn draw(summary: &Summary) -> Drawn {
     match summary {
         Summary::Text(text) => Drawn::Text(text.clone()),
+        Summary::Array(array) if trendline::is_line(array) => Drawn::Trendline(array.clone()),
         Summary::Array(array) => Drawn::Array(array.clone()),
         Summary::Png(bytes) => or_text("thumbnail", figure::of_png(bytes).map(Drawn::Png)),
         Summary::Figure(pixels) => {

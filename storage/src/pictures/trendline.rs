@@ -37,6 +37,21 @@ pub(super) fn trendline(x: Option<&Array>, y: &Array) -> Result<Array, String> {
     Ok(drawn(&places, |place| x[place], &y))
 }
 
+/// Whether a summary of somebody's own making is the points of a line, x above y: x goes one way. Any other two rows are
+/// a small matrix, also those that could be two points.
+pub(super) fn is_line(array: &Array) -> bool {
+    let (Dtype::Plain(word), &[2, points]) = (&array.dtype, array.shape.as_slice()) else {
+        return false;
+    };
+    let may_be = points > 2 && !word.contains(['c', 'b']);
+    may_be && Numbers::of(array, |re, _| re).is_ok_and(|all| goes_one_way(&all.all()[..points]))
+}
+
+fn goes_one_way(x: &[f64]) -> bool {
+    let is_finite = x.iter().all(|value| value.is_finite());
+    is_finite && (x.is_sorted() || x.iter().rev().is_sorted())
+}
+
 /// The places of the points that are kept; None where a value is not finite.
 fn kept(y: &[f64]) -> Option<Vec<usize>> {
     if y.len() <= WHOLE {
@@ -117,6 +132,32 @@ mod tests {
             drawn(None, &[1.0, f64::NAN, f64::INFINITY, 4.0]),
             (vec![0.0, 3.0], vec![1.0, 4.0])
         );
+    }
+
+    #[test]
+    fn two_rows_are_a_line_only_if_the_first_can_be_its_x() {
+        let rows = |points: usize, all: &[f64]| Array {
+            shape: vec![2, points],
+            ..array(all)
+        };
+        assert!(is_line(&rows(3, &[0.0, 1.0, 2.0, 7.0, 5.0, 6.0])));
+        assert!(is_line(&rows(3, &[2.0, 1.0, 0.0, 7.0, 5.0, 6.0])));
+        for no_line in [
+            rows(3, &[1.0, 0.3, 0.5, 7.0, 8.0, 9.0]),
+            rows(3, &[0.0, f64::NAN, 2.0, 7.0, 8.0, 9.0]),
+            rows(2, &[1.0, 2.0, 3.0, 4.0]),
+            rows(0, &[]),
+            array(&[0.0, 1.0]),
+        ] {
+            assert!(!is_line(&no_line), "{no_line:?}");
+        }
+        let of = |dtype: &str, bytes: &'static [u8]| Array {
+            dtype: Dtype::Plain(dtype.into()),
+            shape: vec![2, 3],
+            bytes: bytes.to_vec().into(),
+        };
+        assert!(is_line(&of("|u1", &[0, 1, 2, 9, 8, 7])));
+        assert!(!is_line(&of("|b1", &[0, 1, 1, 0, 0, 1])));
     }
 
     #[test]
