@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::Result;
-use crate::kafka::{Delivery, Producer, ProducerSettings, Properties};
+use crate::kafka::{Delivery, Producer, ProducerSettings, Properties, Undelivered};
 use crate::ledger::{Ledger, Waiting};
-use crate::updates::Update;
+use crate::updates::{Update, halves};
 
 /// How long a message may be under way before it goes to the outbox.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -19,6 +19,10 @@ const SILENCE: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_secs(10);
 /// How soon deliveries are looked at while messages are under way or wait; else for the broker's absence.
 pub(crate) const SOON: Duration = Duration::from_millis(200);
+/// How many messages of a topic that waited for long are taken from an outbox at once.
+const AT_ONCE: u32 = 5000;
+/// Of a message that is given up, so much is in the log.
+const SHOWN: usize = 300;
 const LATER: Duration = Duration::from_secs(5);
 
 /// Where to publish.
@@ -47,6 +51,13 @@ struct Letter {
     payload: Vec<u8>,
     /// Its place in the outbox, if it comes from there.
     waiting: Option<i64>,
+}
+
+impl Letter {
+    /// Those of a database that go to one topic keep their order.
+    fn line(&self) -> (PathBuf, String) {
+        (self.database_dir.clone(), self.topic.clone())
+    }
 }
 
 impl Publisher {
@@ -140,14 +151,24 @@ impl Publisher {
         if !self.is_enabled() || !database_dir.join("ledger.sqlite").is_file() {
             return;
         }
-        match Ledger::open(database_dir).and_then(|ledger| ledger.waiting_messages()) {
-            Ok(waiting) => self.send_waiting(database_dir, waiting),
+        match Ledger::open(database_dir).and_then(|ledger| ledger.first_messages(AT_ONCE)) {
+            Ok(waiting) => {
+                if waiting.len() >= AT_ONCE as usize {
+                    self.look_again(database_dir);
+                }
+                self.send_waiting(database_dir, waiting);
+            }
             Err(error) => {
                 warn!("what waits there is not sent yet: {error}");
-                self.held
-                    .insert(database_dir.to_path_buf(), Instant::now() + AGAIN);
+                self.look_again(database_dir);
             }
         }
+    }
+
+    /// What waits there has its turn again; not later for what comes meanwhile.
+    fn look_again(&mut self, database_dir: &Path) {
+        let when = Instant::now() + AGAIN;
+        self.held.entry(database_dir.to_path_buf()).or_insert(when);
     }
 
     fn send_waiting(&mut self, database_dir: &Path, waiting: Vec<Waiting>) {
@@ -197,6 +218,7 @@ impl Publisher {
             return;
         };
         let mut failed: BTreeMap<u64, Letter> = BTreeMap::new();
+        let mut refused = Vec::new();
         let mut delivered: BTreeMap<PathBuf, Vec<i64>> = BTreeMap::new();
         for Delivery { token, result } in producer.deliveries() {
             let Some(letter) = self.under_way.remove(&token) else {
@@ -208,26 +230,68 @@ impl Publisher {
                     let ids = delivered.entry(letter.database_dir).or_default();
                     ids.extend(letter.waiting);
                 }
-                Err(reason) => {
+                Err(Undelivered::NotYet(reason)) => {
                     debug!(topic = letter.topic, "a message waits: {reason}");
                     failed.insert(token, letter);
                 }
+                Err(why) => refused.push((letter, why)),
             }
         }
         forget(delivered);
+        for (letter, why) in refused {
+            self.part(letter, &why);
+        }
         self.hold(failed);
     }
 
+    /// A message that no broker takes as it is goes in two, where that says the same; else it is given up, so that it
+    /// holds nothing else up.
+    fn part(&mut self, letter: Letter, why: &Undelivered) {
+        let parts = match why {
+            Undelivered::TooLarge(_) => halves(&letter.payload),
+            _ => None,
+        };
+        let Some(parts) = parts else {
+            return give_up(&letter, why);
+        };
+        let Letter {
+            database_dir,
+            topic,
+            waiting,
+            ..
+        } = letter;
+        match waiting {
+            None => self.send_parts(&database_dir, &topic, parts),
+            Some(id) => {
+                let parted = Ledger::open(&database_dir)
+                    .and_then(|mut ledger| ledger.replace_message(id, &topic, &parts));
+                if let Err(error) = parted {
+                    warn!("a message that is too large is tried once more: {error}");
+                    return self.look_again(&database_dir);
+                }
+                self.drain(&database_dir);
+            }
+        }
+    }
+
+    fn send_parts(&mut self, database_dir: &Path, topic: &str, parts: [Vec<u8>; 2]) {
+        for payload in parts {
+            self.send(Letter {
+                database_dir: database_dir.to_path_buf(),
+                topic: topic.to_owned(),
+                payload,
+                waiting: None,
+            });
+        }
+    }
+
     /// What follows a message that was not delivered is sent once more behind it, even if it should arrive now:
-    /// what is heard last is true.
+    /// what is heard last is true. What goes to other topics is not concerned.
     fn hold(&mut self, mut failed: BTreeMap<u64, Letter>) {
-        let stuck: BTreeSet<PathBuf> = failed
-            .values()
-            .map(|letter| letter.database_dir.clone())
-            .collect();
+        let stuck: BTreeSet<(PathBuf, String)> = failed.values().map(Letter::line).collect();
         let (followers, others) = std::mem::take(&mut self.under_way)
             .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, letter)| stuck.contains(&letter.database_dir));
+            .partition::<BTreeMap<_, _>, _>(|(_, letter)| stuck.contains(&letter.line()));
         self.under_way = others;
         failed.extend(followers);
         self.keep(failed.into_values().collect());
@@ -237,9 +301,7 @@ impl Publisher {
     fn keep(&mut self, letters: Vec<Letter>) {
         let mut by_database: BTreeMap<PathBuf, Vec<(String, Vec<u8>)>> = BTreeMap::new();
         for letter in letters {
-            // Not later for what comes meanwhile.
-            let when = Instant::now() + AGAIN;
-            self.held.entry(letter.database_dir.clone()).or_insert(when);
+            self.look_again(&letter.database_dir);
             let new = by_database.entry(letter.database_dir).or_default();
             if letter.waiting.is_none() {
                 new.push((letter.topic, letter.payload));
@@ -289,6 +351,22 @@ fn forget(delivered: BTreeMap<PathBuf, Vec<i64>>) {
             warn!("messages will be sent twice: {error}");
         }
     }
+}
+
+/// Nobody would take it another time.
+fn give_up(letter: &Letter, why: &Undelivered) {
+    let shown: String = String::from_utf8_lossy(&letter.payload)
+        .chars()
+        .take(SHOWN)
+        .collect();
+    error!(
+        topic = letter.topic,
+        bytes = letter.payload.len(),
+        folder = %letter.database_dir.display(),
+        "a message that no broker takes is given up, windows have to be reloaded: {why}: {shown}"
+    );
+    let database_dir = letter.database_dir.clone();
+    forget([(database_dir, letter.waiting.into_iter().collect())].into());
 }
 
 #[cfg(test)]

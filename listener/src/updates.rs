@@ -5,6 +5,7 @@ use std::path::Path;
 
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::job::Job;
 use crate::queue::{Surroundings, Ticket, host_name, user_name};
@@ -175,11 +176,34 @@ impl Update {
     }
 }
 
+/// The message that a run has new values as two, each with half of the names; None for one of a single name, and for
+/// all others.
+pub(crate) fn halves(payload: &[u8]) -> Option<[Vec<u8>; 2]> {
+    let mut first: Value = serde_json::from_slice(payload).ok()?;
+    let values = first.pointer("/data/values")?.as_object()?;
+    let mut names: Vec<String> = values.keys().cloned().collect();
+    if names.len() < 2 || first["msg_kind"] != "run_values_updated" {
+        return None;
+    }
+    names.sort_unstable();
+    let middle = &names[names.len() / 2];
+    let mut second = first.clone();
+    retain(&mut first, |name| name < middle.as_str());
+    retain(&mut second, |name| name >= middle.as_str());
+    Some([first, second].map(|half| half.to_string().into_bytes()))
+}
+
+fn retain(update: &mut Value, is_wanted: impl Fn(&str) -> bool) {
+    if let Some(values) = update["data"]["values"].as_object_mut() {
+        values.retain(|name, _| is_wanted(name));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::job::Request;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn job() -> Job {
         let mut job = Job::new(
@@ -243,6 +267,28 @@ mod tests {
             json!({"msg_kind": "run_values_updated", "data": {
                 "proposal": 1234, "run": 7, "values": {"a": null, "b": null}}})
         );
+    }
+
+    #[test]
+    fn news_of_many_values_can_be_told_in_two() {
+        let all = Update::values(RunId::new(1234, 7), ["c", "a", "b"]).payload();
+        let [first, second] = halves(&all)
+            .unwrap()
+            .map(|half| serde_json::from_slice::<Value>(&half).unwrap());
+        assert_eq!(first["data"]["values"], json!({"a": null}));
+        assert_eq!(second["data"]["values"], json!({"b": null, "c": null}));
+        for half in [first, second] {
+            assert_eq!(half["msg_kind"], "run_values_updated");
+            assert_eq!(
+                (&half["data"]["proposal"], &half["data"]["run"]),
+                (&json!(1234), &json!(7))
+            );
+        }
+        assert_eq!(
+            halves(&Update::values(RunId::new(1, 1), ["a"]).payload()),
+            None
+        );
+        assert_eq!(halves(&Update::finished(&job()).payload()), None);
     }
 
     #[test]

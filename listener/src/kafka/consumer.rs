@@ -42,18 +42,22 @@ pub struct Consumer {
     inner: BaseConsumer<Positions>,
 }
 
-/// Positions are committed in the background, but only those that were stored. A position that
-/// the broker no longer has (it expired, or the broker was wiped) goes on with what there is. A backlog stays with the
+/// Positions are committed in the background, but only those that were stored. That the broker no longer has what is at
+/// a position is told as an error, so that it can be said what was missed (`position.rs`). A backlog stays with the
 /// broker but for a few megabytes: the library's own limits are 64 MB a consumer and 100,000 messages, of which each
-/// takes some hundred bytes more than what it says.
-const OURS: [(&str, &str); 7] = [
+/// takes some hundred bytes more than what it says. One message that is larger than that is taken all the same, and so
+/// is one larger than the library's own 100 MB: it would hold up all behind it. A topic that comes into being is seen
+/// after half a minute, not after the library's five.
+const OURS: [(&str, &str); 9] = [
     ("enable.auto.commit", "true"),
     ("auto.commit.interval.ms", "1000"),
-    ("auto.offset.reset", "earliest"),
+    ("auto.offset.reset", "error"),
     ("allow.auto.create.topics", "true"),
     ("queued.max.messages.kbytes", "4096"),
     ("queued.min.messages", "2000"),
     ("fetch.max.bytes", "4194304"),
+    ("receive.message.max.bytes", "1000000000"),
+    ("topic.metadata.refresh.interval.ms", "30000"),
 ];
 
 /// Whoever takes the place of a member that was killed is given nothing until the broker misses that one: after 10 s as

@@ -7,11 +7,14 @@ mod outage;
 mod position;
 mod producer;
 mod properties;
+mod undelivered;
 
 pub use consumer::{Consumer, ConsumerSettings, Start};
 pub use embedded::EmbeddedBroker;
 pub use producer::{Delivery, Producer, ProducerSettings};
 pub use properties::Properties;
+pub use undelivered::Undelivered;
+
 
 use rdkafka::ClientConfig;
 

@@ -1,4 +1,5 @@
-//! Says once that a broker is gone and once that it is back, whatever the library repeats.
+//! Says once that a broker is gone and once that it is back, and once what else is wrong there, whatever the library
+//! repeats.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,8 @@ struct Known {
     connection: String,
     /// What was said of topics.
     topics: String,
+    /// What else was said.
+    other: String,
 }
 
 impl Outage {
@@ -50,6 +53,11 @@ impl Outage {
                 warn!(target: "kafka", brokers, reason, "the broker answers, but a topic cannot be had there yet; trying on quietly");
                 known.topics = reason.into();
             }
+        } else if !is_absence(code) {
+            if known.other != reason {
+                warn!(target: "kafka", brokers, reason, "the broker answers, but something is wrong: trying on quietly");
+                known.other = reason.into();
+            }
         } else if known.is_away {
             trace!(target: "kafka", brokers, reason, "still in trouble");
         } else {
@@ -68,6 +76,23 @@ impl Outage {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nobody answers, or not with what can be understood.
+fn is_absence(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::AllBrokersDown
+            | Code::BrokerTransportFailure
+            | Code::Resolve
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::SSL
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::BrokerDestroy
+    )
 }
 
 /// Whether it is a broker's answer: there is no such topic, or not for us.
@@ -125,5 +150,17 @@ mod tests {
         assert!(outage.known().is_away);
         outage.over();
         assert!(!outage.known().is_away);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_group_is_no_absence() {
+        let outage = Outage::of("here:1", "nothing is read");
+        let why = "Group authorization failed";
+        outage.error(
+            KafkaError::Global(RDKafkaErrorCode::GroupAuthorizationFailed),
+            why,
+        );
+        assert!(!outage.known().is_away);
+        assert_eq!(outage.known().other, why);
     }
 }

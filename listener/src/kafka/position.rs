@@ -1,5 +1,6 @@
-//! Where a group begins to read a partition that it has never read.
+//! Where a group begins to read a partition: that it has never read, or of which the broker no longer has what comes next.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,11 +8,11 @@ use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::joining::Joining;
 use super::outage::Outage;
@@ -40,6 +41,8 @@ pub(super) struct Positions {
     joining: Joining,
     start: Start,
     given: Mutex<Option<Given>>,
+    /// The broker does not have what comes next in a partition.
+    is_lost: AtomicBool,
     lag: Mutex<Lag>,
 }
 
@@ -57,6 +60,7 @@ impl Positions {
             joining: Joining::default(),
             start,
             given: Mutex::default(),
+            is_lost: AtomicBool::default(),
             lag: Mutex::default(),
         }
     }
@@ -70,8 +74,16 @@ impl Positions {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tries again to begin to read partitions where that has failed, if it is time.
+    /// Tries again to begin to read partitions where that has failed, if it is time; and begins anew where the broker
+    /// no longer has what comes next: which partition that is, the library does not tell.
     pub(super) fn begin_again(&self, consumer: &BaseConsumer<Self>) {
+        if self.is_lost.swap(false, Ordering::Relaxed)
+            && let Ok(partitions) = consumer.assignment()
+            && give_back(consumer, &partitions).is_ok()
+        {
+            let again = Instant::now();
+            *self.given() = Some(Given { partitions, again });
+        }
         let is_due = |given: &mut Given| given.again <= Instant::now();
         let due = self.given().take_if(is_due);
         if let Some(Given { partitions, .. }) = due
@@ -107,10 +119,15 @@ impl Positions {
         let mut all = consumer.committed_offsets(given.clone(), PATIENCE)?;
         let mut new = TopicPartitionList::new();
         for mut one in all.elements() {
-            if !matches!(one.offset(), Offset::Offset(_)) {
-                let first = self.first(consumer, one.topic(), one.partition())?;
-                one.set_offset(Offset::Offset(first))?;
+            let kept = consumer.fetch_watermarks(one.topic(), one.partition(), PATIENCE)?;
+            let place = (one.topic(), one.partition());
+            let first = match one.offset() {
+                Offset::Offset(next) => in_reach(place, next, kept),
+                _ => Some(self.first(consumer, place, kept)?),
+            };
+            if let Some(first) = first {
                 new.add_partition_offset(one.topic(), one.partition(), Offset::Offset(first))?;
+                one.set_offset(Offset::Offset(first))?;
             }
         }
         Ok((std::mem::take(&mut all), new))
@@ -119,10 +136,9 @@ impl Positions {
     fn first(
         &self,
         consumer: &BaseConsumer<Self>,
-        topic: &str,
-        partition: i32,
+        (topic, partition): (&str, i32),
+        (oldest, next): (i64, i64),
     ) -> KafkaResult<i64> {
-        let (oldest, next) = consumer.fetch_watermarks(topic, partition, PATIENCE)?;
         match self.start {
             Start::Now => Ok(next),
             Start::Earliest => Ok(oldest),
@@ -132,6 +148,26 @@ impl Positions {
             }
         }
     }
+}
+
+/// Where to go on instead, if the broker, which has what is from `oldest` to before `end`, does not have what comes next.
+fn in_reach((topic, partition): (&str, i32), next: i64, (oldest, end): (i64, i64)) -> Option<i64> {
+    if next < oldest {
+        let missed = oldest - next;
+        error!(
+            target: "kafka", topic, partition, next, oldest, missed,
+            "the broker has removed {missed} messages that were not read (its retention): going on with what it has"
+        );
+    } else if next > end {
+        warn!(
+            target: "kafka", topic, partition, next, end,
+            "the broker counts this topic's messages anew (was it made anew, or the broker's disk wiped?): reading all \
+             that it has"
+        );
+    } else {
+        return None;
+    }
+    Some(oldest)
 }
 
 /// The first offset of a message sent at or after `sent` (ms since 1970), if there is one.
@@ -219,6 +255,22 @@ impl ClientContext for Positions {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.outage.error(error, reason);
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => self.is_lost.store(true, Ordering::Relaxed),
+            _ => self.outage.error(error, reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_that_the_broker_no_longer_has_goes_on_with_what_there_is() {
+        let go_on = |next| in_reach(("runs", 0), next, (5, 9));
+        assert_eq!([5, 7, 9].map(go_on), [None; 3]);
+        // Removed by the broker, and counted anew.
+        assert_eq!([4, 0, 10].map(go_on), [Some(5); 3]);
     }
 }

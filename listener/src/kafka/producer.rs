@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -12,6 +13,7 @@ use rdkafka::statistics::Statistics;
 
 use super::outage::Outage;
 use super::properties::complaint;
+use super::undelivered::{TOGETHER, Undelivered};
 use super::{Properties, client_config};
 use crate::{Error, Result};
 
@@ -56,7 +58,7 @@ pub struct Delivery {
     /// The number that its sender gave it.
     pub token: u64,
     /// Whether a broker has it; else why not.
-    pub result: std::result::Result<(), String>,
+    pub result: std::result::Result<(), Undelivered>,
 }
 
 /// Publishes messages; never waits but in [`flush`](Self::flush).
@@ -72,9 +74,11 @@ impl Producer {
     /// [`Error::Kafka`] for a property that the library does not know.
     pub fn new(settings: &ProducerSettings) -> Result<Self> {
         let timeout = settings.message_timeout.as_millis().to_string();
+        let together = TOGETHER.to_string();
         let ours = [
             ("message.timeout.ms", timeout.as_str()),
             ("linger.ms", "1"),
+            ("batch.size", together.as_str()),
             SOON_CONNECTED,
             ORDERED,
         ];
@@ -95,8 +99,7 @@ impl Producer {
     /// [`deliveries`](Self::deliveries), under `token`, a number that names this message alone.
     ///
     /// # Errors
-    /// [`Error::Kafka`] where the library takes no more: its queue is full, or the topic's name
-    /// is none.
+    /// [`Error::Kafka`] where the library takes no more now: its queue is full.
     pub fn send(&self, token: u64, topic: &str, payload: &[u8]) -> Result<()> {
         let record: BaseRecord<'_, (), [u8], Box<u64>> =
             BaseRecord::with_opaque_to(topic, Box::new(token))
@@ -104,10 +107,23 @@ impl Producer {
                 .payload(payload);
         // Before the message is on its way: its report may come from another thread's poll.
         self.reports().under_way.insert(token);
-        self.inner.send(record).map_err(|(error, _)| {
-            self.reports().under_way.remove(&token);
-            self.error(&error)
-        })
+        self.inner
+            .send(record)
+            .or_else(|(error, _)| self.not_taken(token, &error, payload.len()))
+    }
+
+    /// What the library never takes has its fate like any other; it is asked again for the rest.
+    fn not_taken(&self, token: u64, error: &KafkaError, bytes: usize) -> Result<()> {
+        let mut reports = self.reports();
+        reports.under_way.remove(&token);
+        match Undelivered::of(error, bytes) {
+            Undelivered::NotYet(_) => Err(self.error(error)),
+            refused => {
+                let result = Err(refused);
+                reports.deliveries.push(Delivery { token, result });
+                Ok(())
+            }
+        }
     }
 
     /// What has become known of messages since the last call. Does not wait. To be called
@@ -199,7 +215,10 @@ impl ProducerContext for Reports {
     fn delivery(&self, report: &DeliveryResult<'_>, token: Box<u64>) {
         let result = match report {
             Ok(_) => Ok(()),
-            Err((error, _)) => Err(error.to_string()),
+            Err((error, message)) => {
+                let bytes = message.payload().map_or(0, <[u8]>::len);
+                Err(Undelivered::of(error, bytes))
+            }
         };
         if result.is_ok() {
             self.outage.over();

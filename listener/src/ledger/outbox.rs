@@ -1,6 +1,6 @@
 //! Messages that no broker took yet, in the order in which they were to go.
 
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{Ledger, now};
 use crate::Result;
@@ -30,6 +30,14 @@ pub(super) fn keep(
     Ok(())
 }
 
+fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    Ok(Waiting {
+        id: row.get(0)?,
+        topic: row.get(1)?,
+        payload: row.get(2)?,
+    })
+}
+
 impl Ledger {
     /// Keeps messages until a broker is there.
     ///
@@ -57,16 +65,49 @@ impl Ledger {
             let mut statement = self
                 .connection
                 .prepare("SELECT id, topic, payload FROM outbox ORDER BY id")?;
-            let rows = statement.query_map([], |row| {
-                Ok(Waiting {
-                    id: row.get(0)?,
-                    topic: row.get(1)?,
-                    payload: row.get(2)?,
-                })
-            })?;
-            rows.collect()
+            statement.query_map([], waiting)?.collect()
         };
         self.done(read())
+    }
+
+    /// Of each topic the first messages that wait, at most so many; first to go first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn first_messages(&self, of_each_topic: u32) -> Result<Vec<Waiting>> {
+        let read = || -> rusqlite::Result<Vec<Waiting>> {
+            let mut statement = self.connection.prepare(
+                "SELECT id, topic, payload FROM (
+                     SELECT id, topic, payload, row_number() OVER (PARTITION BY topic ORDER BY id) AS place FROM outbox
+                 ) WHERE place <= ?1 ORDER BY id",
+            )?;
+            statement.query_map([of_each_topic], waiting)?.collect()
+        };
+        self.done(read())
+    }
+
+    /// Puts two messages into the place of one: all or nothing, behind what waits.
+    ///
+    /// # Errors
+    /// [`crate::Error::Ledger`].
+    pub fn replace_message(&mut self, id: i64, topic: &str, parts: &[Vec<u8>; 2]) -> Result<()> {
+        let done = self.try_replace(id, topic, parts);
+        self.done(done)
+    }
+
+    fn try_replace(&mut self, id: i64, topic: &str, parts: &[Vec<u8>; 2]) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have done so.
+        if transaction.execute("DELETE FROM outbox WHERE id = ?1", [id])? > 0 {
+            let new: Vec<_> = parts
+                .iter()
+                .map(|part| (topic.to_owned(), part.clone()))
+                .collect();
+            keep(&transaction, &new)?;
+        }
+        transaction.commit()
     }
 
     /// Whether any message waits.
