@@ -34,7 +34,7 @@ impl Default for Retries {
         Self {
             limit: 3,
             first: Duration::from_secs(10),
-            longest: Duration::from_secs(600),
+            longest: ledger::LONGEST_WAIT,
         }
     }
 }

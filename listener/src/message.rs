@@ -11,7 +11,7 @@ pub struct Message {
     pub partition: i32,
     /// Its position in the partition.
     pub offset: i64,
-    /// When it was sent, in milliseconds since 1970; -1 where the broker knows no time.
+    /// When it was sent, in milliseconds since 1970, as its sender says; -1 where the broker knows no time.
     pub timestamp: i64,
     /// The value, as it came.
     pub payload: Vec<u8>,
@@ -29,7 +29,7 @@ impl Message {
     pub fn source(&self) -> String {
         let content = Uuid::new_v5(&FINGERPRINTS, &self.payload).simple();
         match self.timestamp {
-            ..0 => format!(
+            ..=0 => format!(
                 "{}/{}/{}#{content}",
                 self.topic, self.partition, self.offset
             ),
@@ -75,5 +75,7 @@ mod tests {
     #[test]
     fn without_a_time_the_position_tells_messages_apart() {
         assert_ne!(message(4, -1, "a").source(), message(5, -1, "a").source());
+        // A sender that has no clock.
+        assert_ne!(message(4, 0, "a").source(), message(5, 0, "a").source());
     }
 }

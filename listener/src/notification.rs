@@ -17,6 +17,9 @@ pub struct Notification {
 /// Why a message cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
+    /// It says nothing: a topic that is compacted has such messages.
+    #[error("it is empty")]
+    Empty,
     /// It is not JSON.
     #[error("it is not JSON: {0}")]
     NotJson(String),
@@ -47,6 +50,9 @@ pub fn parse(
     payload: &[u8],
     settings: &NotificationSettings,
 ) -> Result<Option<Notification>, Unreadable> {
+    if payload.is_empty() {
+        return Err(Unreadable::Empty);
+    }
     let value: Value =
         serde_json::from_slice(payload).map_err(|error| Unreadable::NotJson(error.to_string()))?;
     let Value::Object(message) = value else {
@@ -158,5 +164,6 @@ mod tests {
         );
         assert_eq!(read("[1]"), Err(Unreadable::NotAnObject));
         assert!(matches!(read("not JSON"), Err(Unreadable::NotJson(_))));
+        assert_eq!(read(""), Err(Unreadable::Empty));
     }
 }

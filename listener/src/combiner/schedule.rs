@@ -21,8 +21,8 @@ pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) work: Work,
-    /// The message that asks for it, and when that was sent, in milliseconds since 1970.
-    pub(super) message: Option<(Place, i64)>,
+    /// The message that asks for it, and until when a fragment that cannot be seen is waited for.
+    pub(super) message: Option<(Place, Instant)>,
     /// How long to wait after the next failure.
     pub(super) wait: Duration,
 }

@@ -160,7 +160,8 @@ impl Service {
     fn hear(&mut self, message: &Message) {
         let offset = message.offset;
         let submission = Submission::parse(&message.payload);
-        let message = Some((self.positions.heard(message), message.timestamp));
+        let until = answers::awaited_until(message.timestamp);
+        let message = Some((self.positions.heard(message), until));
         match submission {
             Ok(submission) => self.plan(Work::Follow(submission), message),
             Err(why) => {
@@ -172,7 +173,7 @@ impl Service {
         }
     }
 
-    fn plan(&mut self, work: Work, message: Option<(Place, i64)>) {
+    fn plan(&mut self, work: Work, message: Option<(Place, Instant)>) {
         let task = Task {
             work,
             message,

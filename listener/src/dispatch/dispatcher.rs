@@ -130,7 +130,8 @@ impl Dispatcher {
     ) -> Result<Report> {
         self.note_load(ledger.database_dir(), &open);
         let (left, next_try) = ledger.outlook()?;
-        let until = next_try.map(|when| Duration::from_secs_f64((when - ledger::now()).max(0.0)));
+        let wait = |when: f64| Duration::try_from_secs_f64(when - ledger::now());
+        let until = next_try.map(|when| wait(when).unwrap_or_default());
         let next = [until, put_off].into_iter().flatten().min();
         Ok(Report { open, left, next })
     }

@@ -101,8 +101,9 @@ impl Ledger {
         let seen = self
             .connection
             .query_row(
-                "SELECT coalesce(seen_at >= ?3, 0) FROM attempts WHERE processing_id = ?1 AND number = ?2",
-                params![processing_id, number, now() - seconds],
+                // One from the future was written before the clock was set back: it says nothing.
+                "SELECT coalesce(seen_at BETWEEN ?3 AND ?4, 0) FROM attempts WHERE processing_id = ?1 AND number = ?2",
+                params![processing_id, number, now() - seconds, now() + seconds],
                 |row| row.get(0),
             )
             .optional();

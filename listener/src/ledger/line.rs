@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::params;
 
@@ -69,16 +70,23 @@ fn at_once<'a>(open: impl Iterator<Item = &'a Open>) -> usize {
     lone + chains.into_values().sum::<usize>()
 }
 
+/// No job waits for its next try for longer. One that is to was put off before the clock was set back, and is due.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+const IS_DUE: &str = "WHERE state = 'planned' AND held = 0
+                      AND (coalesce(next_try, 0) <= ?1 OR next_try > ?1 + ?2)";
+
 impl Ledger {
     /// How many jobs may be submitted now.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`].
     pub fn due_count(&self) -> Result<usize> {
-        let sql = "SELECT count(*) FROM jobs WHERE state = 'planned' AND held = 0 AND coalesce(next_try, 0) <= ?1";
+        let sql = format!("SELECT count(*) FROM jobs {IS_DUE}");
+        let values = [now(), LONGEST_WAIT.as_secs_f64()];
         let read = self
             .connection
-            .query_row(sql, [now()], |row| row.get::<_, u32>(0));
+            .query_row(&sql, values, |row| row.get::<_, u32>(0));
         self.done(read).map(|count| count as usize)
     }
 
@@ -88,11 +96,8 @@ impl Ledger {
     /// [`crate::Error::Ledger`].
     pub fn due(&self, most: usize) -> Result<Vec<Entry>> {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        self.select(
-            "WHERE state = 'planned' AND held = 0 AND coalesce(next_try, 0) <= ?1",
-            "LIMIT ?2",
-            params![now(), most],
-        )
+        let longest = LONGEST_WAIT.as_secs_f64();
+        self.select(IS_DUE, "LIMIT ?3", params![now(), longest, most])
     }
 
     /// How many jobs are not at their end, without those that are held; and when the next one is to be submitted
@@ -113,6 +118,25 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::{Job, Request};
+    use runledger_context::run::{RunData, RunId};
+
+    #[test]
+    fn a_job_that_was_put_off_before_the_clock_was_set_back_is_due_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        for (run, wait) in [(1, 5.0 * 3600.0), (2, LONGEST_WAIT.as_secs_f64() / 2.0)] {
+            let (run, request) = (RunId::new(1, run), Request::default());
+            let job = Job::new(run, RunData::Raw, folder.path().into(), request);
+            ledger.plan(None, &job).unwrap();
+            let sql = "UPDATE jobs SET next_try = ?2 WHERE processing_id = ?1";
+            let values = params![job.processing_id, now() + wait];
+            ledger.connection.execute(sql, values).unwrap();
+        }
+        let due = ledger.due(10).unwrap();
+        assert_eq!((due.len(), ledger.due_count().unwrap()), (1, 1));
+        assert_eq!(due[0].job.run.number.0, 1);
+    }
 
     fn open(state: State, token: &str, width: Option<u32>, chain: Option<&str>) -> Open {
         let attempt = Attempt {

@@ -20,6 +20,7 @@ pub use calling_off::Unfinished;
 pub use claims::Claim;
 pub use ends::End;
 pub use jobs::{Entry, Planned, Progress, Wanted};
+pub(crate) use line::LONGEST_WAIT;
 pub use line::{Load, Open};
 pub use outbox::Waiting;
 pub use placing::{Handover, Setback};

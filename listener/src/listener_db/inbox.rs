@@ -80,7 +80,9 @@ impl ListenerDb {
     /// # Errors
     /// [`crate::Error::ListenerDb`].
     pub fn due(&self, limit: u32) -> Result<Vec<Letter>> {
-        self.letters("next_try <= ?1", params![now(), limit])
+        // One that is to wait for longer than any does was put off before the clock was set back.
+        let is_due = format!("(next_try <= ?1 OR next_try > ?1 + {LONGEST_WAIT})");
+        self.letters(&is_due, params![now(), limit])
     }
 
     /// All notifications that wait, the first that came first; at most `limit`.
@@ -136,8 +138,9 @@ impl ListenerDb {
             Ok((row.get(0)?, row.get::<_, Option<f64>>(1)?))
         });
         let (depth, oldest) = self.done(found)?;
-        let waited = oldest.map_or(0.0, |since| (now() - since).max(0.0));
-        Ok((depth, Duration::from_secs_f64(waited)))
+        let waited = oldest.map_or(0.0, |since| now() - since);
+        let waited = Duration::try_from_secs_f64(waited).unwrap_or_default();
+        Ok((depth, waited))
     }
 
     /// Whether a message is in the inbox, handled or not.
@@ -202,9 +205,11 @@ fn postpone(transaction: &Transaction<'_>, letter: &Letter, why: &str) -> rusqli
         .map(drop)
 }
 
+/// None where the broker knows no time, or none that a calendar has: a producer may write what it likes.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
 pub(super) fn seconds(ms: i64) -> Option<f64> {
-    (ms >= 0).then(|| ms as f64 / 1000.0)
+    const YEAR_10000: i64 = 253_402_300_800_000;
+    (1..YEAR_10000).contains(&ms).then(|| ms as f64 / 1000.0)
 }
 
 fn insert(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<()> {
@@ -273,6 +278,39 @@ pub(super) mod tests {
         let waiting = db.waiting(10).unwrap();
         assert_eq!((waiting.len(), waiting[0].tries), (2, 1));
         assert_eq!(waiting[0].last_error.as_deref(), Some("locked"));
+    }
+
+    #[test]
+    fn one_that_was_put_off_before_the_clock_was_set_back_is_due_at_once() {
+        let (_folder, mut db) = opened();
+        let (a, b) = (message(1, "a"), message(2, "b"));
+        db.keep(&[(&a, Sorted::ForUs), (&b, Sorted::ForUs)])
+            .unwrap();
+        let put_off = |id: i64, until: f64| {
+            let sql = "UPDATE inbox SET next_try = ?2 WHERE id = ?1";
+            db.connection.execute(sql, params![id, until]).unwrap()
+        };
+        put_off(1, now() + 5.0 * 3600.0);
+        put_off(2, now() + LONGEST_WAIT / 2.0);
+        let due: Vec<i64> = db.due(10).unwrap().iter().map(|letter| letter.id).collect();
+        assert_eq!(due, [1]);
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_none() {
+        let times = [i64::MIN, -1, 0, 1_000_000_000_000_000_000, i64::MAX];
+        assert_eq!(times.map(seconds), [None; 5]);
+        // 1970, 2026 and 2500.
+        let times = [1, 1_780_000_000_000, 16_725_225_600_000];
+        assert_eq!(times.map(|ms| seconds(ms).is_some()), [true; 3]);
+        let (_folder, mut db) = opened();
+        let far = Message {
+            timestamp: 1_000_000_000_000_000_000,
+            ..message(1, "a")
+        };
+        db.keep(&[(&far, Sorted::ForUs)]).unwrap();
+        let letter = db.due(1).unwrap().remove(0);
+        assert_eq!(letter.sent_at, letter.received_at);
     }
 
     #[test]

@@ -82,9 +82,13 @@ pub(in crate::commands) fn span(seconds: f64) -> String {
     }
 }
 
+/// Calendars end there.
+const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
+
 /// A moment: `2026-03-01 08:00:00 UTC`.
 pub(super) fn moment(seconds: f64) -> String {
     let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let since = since.min(YEAR_9999);
     let text = humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string();
     format!("{} UTC", text.replace('T', " ").trim_end_matches('Z'))
 }
@@ -159,6 +163,7 @@ mod tests {
     #[test]
     fn a_moment_says_that_it_is_in_utc() {
         assert_eq!(moment(0.0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(moment(1e18), "9999-12-31 23:59:59 UTC");
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Service {
     }
 
     /// Nothing is left to do for a message.
-    pub(super) fn done_with(&mut self, message: Option<(Place, i64)>) {
+    pub(super) fn done_with(&mut self, message: Option<(Place, Instant)>) {
         let behind = message.and_then(|(place, _)| self.positions.done(place));
         if let (Some(place), Some(hearing)) = (behind, &self.hearing) {
             hearing.store(place);
@@ -85,8 +85,8 @@ impl Service {
     }
 
     fn missed(&mut self, task: Task) {
-        let sent = task.message.as_ref().map_or(0, |(_, sent)| *sent);
-        if since(sent) <= PATIENCE {
+        let awaited = task.message.as_ref().map(|(_, until)| *until);
+        if awaited.is_some_and(|until| Instant::now() < until) {
             // Most often an announcement that is heard again, of what is merged: no reason to warn anybody.
             debug!("{:?} cannot be seen yet", task.work);
             return self.again(task);
@@ -122,9 +122,34 @@ impl Service {
     }
 }
 
+/// Until when a fragment that was announced at a moment, in milliseconds since 1970, is waited for. The clock of whoever
+/// says so may be wrong, and ours may be set: it is looked at once.
+pub(super) fn awaited_until(sent: i64) -> Instant {
+    Instant::now() + PATIENCE.saturating_sub(since(sent))
+}
+
 /// How long ago a moment was, in milliseconds since 1970.
 fn since(sent: i64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let sent = Duration::from_millis(u64::try_from(sent).unwrap_or(0));
     now.unwrap_or_default().saturating_sub(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_is_waited_for_no_longer_than_patience_allows_whatever_the_message_says() {
+        let long = |sent| awaited_until(sent).saturating_duration_since(Instant::now());
+        // No time, the beginning of time, and its end.
+        for (sent, most) in [
+            (-1, Duration::ZERO),
+            (0, Duration::ZERO),
+            (i64::MAX, PATIENCE),
+        ] {
+            assert!(long(sent) <= most, "{sent}");
+        }
+        assert!(long(i64::MAX) > PATIENCE / 2);
+    }
 }
