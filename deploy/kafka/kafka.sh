@@ -14,12 +14,12 @@ source "$ROOT/deploy/processes.sh"
 usage() {
     cat <<'HELP'
 usage: kafka.sh fetch
-       kafka.sh start DIR [TOPIC[:PARTITIONS]...]
+       kafka.sh start DIR [--at ADDRESS] [--set NAME=VALUE]... [TOPIC[:PARTITIONS]...]
        kafka.sh stop DIR
        kafka.sh topic DIR TOPIC[:PARTITIONS]...
        kafka.sh send DIR TOPIC
        kafka.sh show DIR TOPIC
-       kafka.sh run DIR [TOPIC[:PARTITIONS]...]
+       kafka.sh run DIR [--at ADDRESS] [--set NAME=VALUE]... [TOPIC[:PARTITIONS]...]
        kafka.sh kill DIR
        kafka.sh check
 
@@ -27,7 +27,8 @@ Starts a broker of Apache Kafka (KRaft mode) with all files in DIR, listening on
 only; its address is in DIR/address. At DIR/guarded-address it asks for a password (SASL, PLAIN): the user is
 `runledger`, the password in DIR/password. `start` again takes the same ports. `fetch` gets its jars once, with
 Maven, into the build folder; `start` does so if need be. `topic` makes topics, also others than at the start;
-topics that are used before they are made have one partition.
+topics that are used before they are made have one partition. In a new folder, `--at` lets it listen on another
+address than 127.0.0.1, and `--set` sets a property of the broker.
 
   echo '{"proposal": 1234, …}' | kafka.sh send DIR TOPIC      sends each line as a message
   kafka.sh show DIR TOPIC                                     prints all messages, until Ctrl-C
@@ -75,15 +76,15 @@ java_now() { # CLASS ARGUMENTS...
 
 # Small buffers and few files. A broker that was killed is let in again after a short time. Groups do not wait
 # for more members, and may ask for short session timeouts.
-write_properties() { # PORT CONTROLLER_PORT GUARDED_PORT PASSWORD
+write_properties() { # ADDRESS PORT CONTROLLER_PORT GUARDED_PORT PASSWORD [NAME=VALUE]...
     (umask 077 && cat >"$DIR/server.properties") <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$2
-listeners=CLIENTS://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2,GUARDED://127.0.0.1:$3
+controller.quorum.voters=1@127.0.0.1:$3
+listeners=CLIENTS://$1:$2,CONTROLLER://127.0.0.1:$3,GUARDED://$1:$4
 listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
 listener.name.guarded.sasl.enabled.mechanisms=PLAIN
-listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_runledger="$4";
+listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_runledger="$5";
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 log.dirs=$DIR/data
@@ -98,9 +99,11 @@ broker.session.timeout.ms=2000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 PROPERTIES
+    # Of a property that is there twice the last one holds.
+    [ $# -eq 5 ] || printf '%s\n' "${@:6}" >>"$DIR/server.properties"
 }
 
-format() {
+format() { # ADDRESS [NAME=VALUE]...
     local port guarded password id
     port=$(free_port)
     guarded=$(free_port)
@@ -109,11 +112,11 @@ format() {
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)
     # One that begins like an option would be taken for one.
     id=${id/#-/A}
-    write_properties "$port" "$(free_port)" "$guarded" "$password"
+    write_properties "$1" "$port" "$(free_port)" "$guarded" "$password" "${@:2}"
     java_now kafka.tools.StorageTool format --ignore-formatted -t "$id" -c "$DIR/server.properties" \
         >"$DIR/log/format.log" 2>&1 || fail_showing "$DIR/log/format.log" "the broker's folder cannot be made"
-    echo "127.0.0.1:$guarded" >"$DIR/guarded-address"
-    echo "127.0.0.1:$port" >"$DIR/address"
+    echo "$1:$guarded" >"$DIR/guarded-address"
+    echo "$1:$port" >"$DIR/address"
 }
 
 address() { cat "$DIR/address" 2>/dev/null || fail 1 "no broker was started in $DIR"; }
@@ -124,10 +127,20 @@ answers() {
     (exec 3<>"/dev/tcp/${at%:*}/${at#*:}")
 }
 
-start_all() { # TOPIC[:PARTITIONS]...
+start_all() { # [--at ADDRESS] [--set NAME=VALUE]... [TOPIC[:PARTITIONS]...]
+    local at=127.0.0.1 properties=()
+    while [[ ${1-} = --* ]]; do
+        [ $# -ge 2 ] || fail 2 "$1 needs a value"
+        case $1 in
+            --at) at=$2 ;;
+            --set) properties+=("$2") ;;
+            *) fail 2 "there is no option $1" ;;
+        esac
+        shift 2
+    done
     check
     fetch
-    [ -e "$DIR/address" ] || format
+    [ -e "$DIR/address" ] || format "$at" "${properties[@]}"
     if ! running kafka; then
         java_command kafka.Kafka "$DIR/server.properties"
         launch kafka "${JAVA[@]}"

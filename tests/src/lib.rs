@@ -9,9 +9,10 @@ mod site;
 mod slurm;
 mod supervised;
 mod vitals;
+mod wire;
 
 pub use client::{needs_window, python, script};
-pub use kafka::Kafka;
+pub use kafka::{Frozen, Kafka};
 pub use on_slurm::{OnSlurm, WAITING};
 pub use process::{Finished, Service, runledger};
 pub use real_part::{needs, needs_root};
@@ -19,3 +20,4 @@ pub use site::{Site, eventually};
 pub use slurm::Slurm;
 pub use supervised::Supervised;
 pub use vitals::Vitals;
+pub use wire::Cut;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::process::Finished;
+use crate::wire::{self, Wire};
 
 /// What runs until this value is dropped or the test's process ends, however it ends: the script stops it and removes
 /// its folder when the pipe from here closes.
@@ -15,7 +16,7 @@ pub(crate) struct RealPart {
     child: Child,
     /// Open as long as the part is wanted.
     wanted: Option<ChildStdin>,
-    _output: BufReader<PipeReader>,
+    output: BufReader<PipeReader>,
 }
 
 /// A script in `deploy/`.
@@ -80,10 +81,35 @@ impl RealPart {
     /// # Panics
     /// It does not start.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut part = Self::begin(Command::new(script(name)), name, arguments);
+        part.await_line("ready\n");
+        part
+    }
+
+    /// Starts it in a network of its own, at the other end of a wire.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub(crate) fn start_apart(name: &str, arguments: &[&str]) -> (Self, Wire) {
+        let mut command = wire::with_path(Command::new("unshare"));
+        let address = format!("{}/30", Wire::far_address());
+        command.args(["--net", "--", "sh", "-c", wire::INSIDE, &address]);
+        command.arg(script(name));
+        let mut part = Self::begin(command, name, arguments);
+        part.await_line("apart\n");
+        let wire = Wire::to(part.child.id());
+        let go_on = part.wanted.as_mut().map(|wanted| wanted.write_all(b"\n"));
+        go_on.expect("it is wanted").expect("it listens");
+        part.await_line("ready\n");
+        (part, wire)
+    }
+
+    /// In a new folder, by a command that becomes its script.
+    fn begin(mut command: Command, name: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("rl-").tempdir();
         let dir = folder.expect("a temporary folder").keep();
         let (output, said) = std::io::pipe().expect("a pipe");
-        let mut child = Command::new(script(name))
+        let mut child = command
             .arg("run")
             .arg(&dir)
             .args(arguments)
@@ -94,21 +120,19 @@ impl RealPart {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|e| panic!("{name} did not start: {e}"));
-        let mut part = Self {
+        Self {
             script: script(name),
             dir,
             wanted: child.stdin.take(),
             child,
-            _output: BufReader::new(output),
-        };
-        part.await_ready();
-        part
+            output: BufReader::new(output),
+        }
     }
 
-    fn await_ready(&mut self) {
+    fn await_line(&mut self, line: &str) {
         let mut said = String::new();
-        while !said.ends_with("ready\n") {
-            let read = self._output.read_line(&mut said).expect("its output");
+        while !said.ends_with(line) {
+            let read = self.output.read_line(&mut said).expect("its output");
             assert!(read > 0, "{} did not start:\n{said}", self.script.display());
         }
     }
