@@ -10,12 +10,14 @@ mod writer;
 mod writing;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use runledger_context::run::{Proposal, RunId, RunNumber};
 
 use crate::error::{Error, Result};
+use crate::folder::Folder;
 use crate::results_dir;
 
 pub use abandoned::abandoned;
@@ -51,7 +53,7 @@ impl Fragment {
 
     /// When it was written; 1970 if that cannot be told.
     pub fn modified(&self) -> SystemTime {
-        let modified = fs::metadata(&self.path).and_then(|found| found.modified());
+        let modified = fs::symlink_metadata(&self.path).and_then(|found| found.modified());
         modified.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
@@ -88,16 +90,17 @@ impl Fragment {
 /// [`Error::File`] if the folder cannot be read; one that is not there has none.
 pub fn ready_fragments(database_dir: &Path, run: Option<RunId>) -> Result<Vec<Fragment>> {
     let dir = results_dir::path(database_dir);
-    let entries = match fs::read_dir(&dir) {
+    let opened = Folder::open(&dir).and_then(|folder| fs::read_dir(folder.path()));
+    let entries = match opened {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(Error::File { path: dir, source }),
     };
     let mut found: Vec<(SystemTime, Fragment)> = entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .filter_map(|entry| {
-            let fragment = Fragment::of(&entry.path())
+            let fragment = Fragment::of(&dir.join(entry.file_name()))
                 .filter(|found| run.is_none_or(|run| run == found.run))?;
             // One that is gone by now was merged by somebody else.
             Some((entry.metadata().ok()?.modified().ok()?, fragment))
@@ -112,13 +115,13 @@ pub fn ready_fragments(database_dir: &Path, run: Option<RunId>) -> Result<Vec<Fr
 /// # Errors
 /// [`Error::File`].
 pub fn remove(fragment: &Fragment) -> Result<()> {
-    match fs::remove_file(&fragment.path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
-            path: fragment.path.clone(),
+    results_dir::with_file(&fragment.path, |path| match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
+            path: path.into(),
             source,
         }),
         _ => Ok(()),
-    }
+    })
 }
 
 /// Puts a fragment that cannot be read out of the way, as `….broken.h5`, with the reason in a text file beside
@@ -130,11 +133,32 @@ pub fn set_aside(fragment: &Fragment, why: &str) -> Result<PathBuf> {
     let name = fragment.path.to_string_lossy();
     let stem = name.strip_suffix(READY).unwrap_or(&name);
     let place = PathBuf::from(format!("{stem}.broken.h5"));
-    let moved = fs::rename(&fragment.path, &place)
-        .and_then(|()| fs::write(format!("{stem}.broken.txt"), format!("{why}\n")));
-    moved.map(|()| place).map_err(|source| Error::File {
+    let moved = || -> io::Result<()> {
+        let folder = Folder::of(&place)?;
+        let at = |path: &Path| folder.at(path.file_name().unwrap_or_default());
+        fs::rename(at(&fragment.path), at(&place))?;
+        let reason = at(&place.with_extension("txt"));
+        // What is there is an older reason, or a link by somebody who would like to see it followed.
+        let _ = fs::remove_file(&reason);
+        writeln!(fs::File::create_new(reason)?, "{why}")
+    };
+    moved().map_err(|source| Error::File {
         path: fragment.path.clone(),
         source,
+    })?;
+    Ok(place)
+}
+
+/// Gives a fragment another age.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn set_modified(fragment: &Path, time: SystemTime) -> Result<()> {
+    results_dir::with_file(fragment, |path| {
+        order::be_of(path, time).map_err(|source| Error::File {
+            path: path.into(),
+            source,
+        })
     })
 }
 

@@ -5,6 +5,7 @@
 pub mod database;
 mod error;
 pub mod file_system;
+pub mod folder;
 pub mod fragment;
 mod hdf5;
 pub mod migrate;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use runledger_context::run::RunId;
 
 use crate::error::{Error, Result};
+use crate::folder::{Folder, open_regular};
 use crate::sharing;
 
 /// The folder of results in a database's folder.
@@ -15,15 +16,28 @@ pub(crate) fn path(database_dir: &Path) -> PathBuf {
 }
 
 /// The folder, made where it is missing, for everybody.
-pub(crate) fn made(database_dir: &Path) -> Result<PathBuf> {
+pub(crate) fn made(database_dir: &Path) -> Result<Folder> {
     let dir = path(database_dir);
     fs::create_dir_all(&dir)
         .and_then(|()| sharing::share_folder(&dir))
-        .map_err(|source| Error::File {
-            path: dir.clone(),
-            source,
-        })?;
-    Ok(dir)
+        .and_then(|()| Folder::open(&dir))
+        .map_err(|source| Error::File { path: dir, source })
+}
+
+/// The folder.
+pub(crate) fn open(database_dir: &Path) -> Result<Folder> {
+    let dir = path(database_dir);
+    Folder::open(&dir).map_err(|source| Error::File { path: dir, source })
+}
+
+/// Does something with a file of the folder, by a path that leads nowhere else; errors name the file as it was named.
+pub(crate) fn with_file<T>(file: &Path, act: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let folder = Folder::of(file).map_err(|source| Error::File {
+        path: file.into(),
+        source,
+    })?;
+    let name = file.file_name().unwrap_or_default();
+    act(&folder.at(name)).map_err(|error| folder.naming(error))
 }
 
 /// How all files of a run begin.
@@ -34,7 +48,7 @@ pub(crate) fn stem(run: RunId) -> String {
 /// Puts a complete file in its place, for everybody and for good: it is there after a power cut, or the old one is.
 pub(crate) fn settle(draft: &Path, place: &Path) -> Result<()> {
     let lasting = || -> io::Result<()> {
-        File::open(draft)?.sync_all()?;
+        open_regular(draft)?.sync_all()?;
         sharing::share_file(draft)?;
         fs::rename(draft, place)?;
         sync_folder_of(place)
@@ -48,7 +62,7 @@ pub(crate) fn settle(draft: &Path, place: &Path) -> Result<()> {
 /// As [`settle`], but never in the place of a file that another program put there meanwhile.
 pub(crate) fn settle_new(draft: &Path, place: &Path) -> Result<()> {
     let lasting = || -> io::Result<()> {
-        File::open(draft)?.sync_all()?;
+        open_regular(draft)?.sync_all()?;
         sharing::share_file(draft)?;
         fs::hard_link(draft, place)?;
         fs::remove_file(draft)?;

@@ -21,11 +21,12 @@ use std::path::{Path, PathBuf};
 use runledger_context::run::RunId;
 
 use crate::error::{Error, Result};
+use crate::folder::Folder;
 use crate::fragment::{self, Fragment};
 use crate::results_dir;
 use appending::Ready;
 use composing::compose;
-use examining::draft;
+use examining::draft_name;
 use source::{Failure, Source};
 
 pub use examining::{examine, make_room_for};
@@ -44,53 +45,56 @@ pub fn path(database_dir: &Path, run: RunId) -> PathBuf {
 /// # Errors
 /// [`Error::Results`], naming the file that cannot be read or written; the run's file is as it was then.
 pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<()> {
-    let place = path(database_dir, run);
-    merge_into(&place, database_dir, run, fragments)?;
-    fragment::be_as_new_as(&place, fragments.iter().map(|one| one.path.as_path()));
+    let folder = results_dir::open(database_dir)?;
+    let in_it = |path: &Path| folder.at(path.file_name().unwrap_or_default());
+    let fragments: Vec<PathBuf> = fragments.iter().map(|one| in_it(&one.path)).collect();
+    let place = in_it(&path(database_dir, run));
+    let draft = folder.at(draft_name(run));
+    merge_into(&folder, &place, &draft, &fragments).map_err(|error| folder.naming(error))?;
+    fragment::be_as_new_as(&place, fragments.iter().map(PathBuf::as_path));
     Ok(())
 }
 
-fn merge_into(place: &Path, database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<()> {
+fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]) -> Result<()> {
     let failed = |(path, reason): Failure| Error::results(&path, reason);
     let mut sources = Vec::new();
-    let is_new = !place.is_file();
+    let is_new = place.symlink_metadata().is_err();
     if !is_new {
         sources.push(Source::run_file(place).map_err(failed)?);
     }
     for fragment in fragments {
-        sources.push(Source::fragment(&fragment.path).map_err(failed)?);
+        sources.push(Source::fragment(fragment).map_err(failed)?);
     }
-    if !is_new && let Some(mut ready) = added(&sources) {
+    if !is_new && let Some(mut ready) = added(folder, &sources) {
         return ready
             .switch()
             .map_err(|error| Error::results(place, error.to_string()));
     }
-    let draft = draft(database_dir, run);
-    if let Err(failure) = compose(&draft, &sources) {
+    if let Err(failure) = compose(draft, &sources) {
         // What is left of it says nothing that the error does not say.
-        let _ = fs::remove_file(&draft);
+        let _ = fs::remove_file(draft);
         return Err(failed(failure));
     }
     match is_new {
-        true => results_dir::settle_new(&draft, place),
-        false => results_dir::settle(&draft, place),
+        true => results_dir::settle_new(draft, place),
+        false => results_dir::settle(draft, place),
     }
 }
 
 /// The run's file with what is new behind its end; None where it has to be composed anew.
-fn added(sources: &[Source]) -> Option<Ready> {
+fn added(folder: &Folder, sources: &[Source]) -> Option<Ready> {
+    let file = &sources[0].path;
     let base = appending::base(sources).unwrap_or_else(|why| {
-        tracing::warn!("{}: {why}", sources[0].path.display());
+        tracing::warn!("{}: {why}", folder.shown(file).display());
         None
     })?;
     match appending::append(base, sources) {
         Ok(ready) => Some(ready),
         Err((path, why)) => {
-            let file = &sources[0].path;
             tracing::warn!(
                 "{} is composed anew, because of {}: {why}",
-                file.display(),
-                path.display()
+                folder.shown(file).display(),
+                folder.shown(&path).display()
             );
             // The next one clears it away, too.
             let _ = appending::give_back(file);

@@ -1,12 +1,18 @@
 //! Files and folders that several accounts use: readable and writable for all, whatever the umask is.
 //!
 //! Modes are set on what was made, so that the process's umask, which other threads share, stays as it is.
-//! What belongs to somebody else stays as that somebody left it.
+//! What belongs to somebody else stays as that somebody left it. Everybody may put links into such folders, which could
+//! lead to any file of ours: none is followed.
 
-use std::fs::{Permissions, set_permissions, symlink_metadata};
+use std::fs::{File, OpenOptions, Permissions, set_permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use nix::libc;
+
+use crate::folder::{opened, way_to};
 
 /// Everybody reads and writes.
 const FILE: u32 = 0o666;
@@ -30,13 +36,37 @@ pub fn share_folder(path: &Path) -> io::Result<()> {
     widen(path, FOLDER)
 }
 
+/// Opens a file of such a folder as `options` say, and lets everybody use it. A link in its place is not followed, and
+/// a pipe not waited for.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = opened(options, path)?;
+    widen_opened(&file, FILE)?;
+    Ok(file)
+}
+
 fn widen(path: &Path, wanted: u32) -> io::Result<()> {
-    // A link could lead to a file that was never meant to be shared.
-    let found = symlink_metadata(path)?;
+    let mut options = File::options();
+    // Without the right to read or write it, and without waiting for a pipe's other end.
+    options
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
+    widen_opened(&options.open(path)?, wanted)
+}
+
+/// What was opened stays what it is, whatever gets its name meanwhile.
+fn widen_opened(file: &File, wanted: u32) -> io::Result<()> {
+    let found = file.metadata()?;
     let mode = found.mode() & 0o7777;
     let ours = found.uid() == nix::unistd::geteuid().as_raw();
-    if !ours || found.is_symlink() || mode & OWNER_WRITES == 0 || mode & wanted == wanted {
+    let is_elsewhere = found.is_symlink() || found.is_file() && found.nlink() > 1;
+    if !ours || is_elsewhere || mode & OWNER_WRITES == 0 || mode & wanted == wanted {
         return Ok(());
     }
-    set_permissions(path, Permissions::from_mode(mode | wanted))
+    set_permissions(
+        way_to(file.as_raw_fd()),
+        Permissions::from_mode(mode | wanted),
+    )
 }

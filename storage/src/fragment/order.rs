@@ -1,12 +1,13 @@
 //! The order in which fragments were written: that of their times, also where a clock was put back, or where
 //! those of two hosts differ.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::READY;
+use crate::folder::open_own;
 
 /// Every file system and every table can tell this apart.
 const INSTANT: Duration = Duration::from_micros(1);
@@ -15,7 +16,7 @@ const INSTANT: Duration = Duration::from_micros(1);
 /// of the run's file tells, and results that wait.
 pub(super) fn put_last(fragment: &Path) -> io::Result<()> {
     let newest = newest_of_run(fragment)?;
-    let own = fs::metadata(fragment)?.modified()?;
+    let own = fs::symlink_metadata(fragment)?.modified()?;
     match newest {
         Some(newest) if newest >= own => be_of(fragment, newest + INSTANT),
         _ => Ok(()),
@@ -46,13 +47,18 @@ fn run_of(fragment: &Path) -> Option<&str> {
 /// A run's file is as new as what was merged into it. Who does not own it leaves it as it is: the next results are newer
 /// anyway, but where a clock is put back just then.
 pub(crate) fn be_as_new_as<'a>(run_file: &Path, merged: impl Iterator<Item = &'a Path>) {
-    let time = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
+    let time = |path: &Path| {
+        fs::symlink_metadata(path)
+            .and_then(|about| about.modified())
+            .ok()
+    };
     let newest = merged.filter_map(time).max();
     if let Some(newest) = newest.filter(|newest| Some(*newest) > time(run_file)) {
         let _ = be_of(run_file, newest);
     }
 }
 
-fn be_of(path: &Path, time: SystemTime) -> io::Result<()> {
-    File::options().write(true).open(path)?.set_modified(time)
+/// Gives a file that has no other name another age.
+pub(super) fn be_of(path: &Path, time: SystemTime) -> io::Result<()> {
+    open_own(path)?.set_modified(time)
 }

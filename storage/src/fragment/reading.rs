@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::writing::{ERRORS, SUMMARIES};
 use crate::error::{Error, Result};
 use crate::hdf5::{self, Attribute, Content, words};
+use crate::results_dir;
 use crate::row::{CellValue, Row};
 
 /// The class of error in the cell of a variable whose summary the table cannot show.
@@ -29,11 +30,13 @@ pub struct Summaries {
 /// # Errors
 /// [`Error::Results`] if it cannot be read. A summary that the table cannot show is an error in its cell.
 pub fn summaries(path: &Path) -> Result<Summaries> {
-    read(path).map_err(|reason| Error::results(path, reason))
+    results_dir::with_file(path, |path| {
+        read(path).map_err(|reason| Error::results(path, reason))
+    })
 }
 
 fn read(path: &Path) -> hdf5::Outcome<Summaries> {
-    let file = File::open(path).map_err(words)?;
+    let file = hdf5::open(path)?;
     let mut found = Summaries {
         provenance: provenance(&file)?,
         ..Summaries::default()

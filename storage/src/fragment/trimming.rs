@@ -1,11 +1,14 @@
 //! Taking out of a fragment what newer results have replaced before it was merged.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
-use super::Fragment;
 use super::writing::{ERRORS, PREVIEWS, SUMMARIES};
+use super::{Fragment, order};
 use crate::error::{Error, Result};
+use crate::folder::open_regular;
 use crate::hdf5::{self, words};
 use crate::results_dir;
 
@@ -14,19 +17,29 @@ use crate::results_dir;
 /// # Errors
 /// [`Error::Results`], [`Error::File`].
 pub fn trim(fragment: &Fragment, names: &[&str]) -> Result<()> {
-    let path = &fragment.path;
+    results_dir::with_file(&fragment.path, |path| trim_file(path, names))
+}
+
+fn trim_file(path: &Path, names: &[&str]) -> Result<()> {
     let failed = |source| Error::File {
-        path: path.clone(),
+        path: path.into(),
         source,
     };
     let draft = path.with_extension("trimming");
-    let modified = fs::metadata(path).and_then(|found| found.modified());
-    fs::copy(path, &draft).map_err(failed)?;
+    let modified = copy(path, &draft).map_err(failed)?;
     take_out(&draft, names).map_err(|reason| Error::results(path, reason))?;
-    modified
-        .and_then(|time| File::options().write(true).open(&draft)?.set_modified(time))
-        .map_err(failed)?;
+    order::be_of(&draft, modified).map_err(failed)?;
     results_dir::settle(&draft, path)
+}
+
+/// Returns how old the original is.
+fn copy(path: &Path, draft: &Path) -> io::Result<SystemTime> {
+    let mut original = open_regular(path)?;
+    match fs::remove_file(draft) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => io::copy(&mut original, &mut File::create_new(draft)?)?,
+    };
+    original.metadata()?.modified()
 }
 
 fn take_out(draft: &Path, names: &[&str]) -> hdf5::Outcome {

@@ -9,6 +9,7 @@ use runledger_context::value::{Array, Cell, Data, Failure, Outcome, Summary};
 use super::order;
 use super::writer;
 use crate::error::{Error, Result};
+use crate::folder::Folder;
 use crate::hdf5::{self, OBJTYPE, words};
 use crate::pictures::{self, Drawn};
 use crate::{results_dir, sharing};
@@ -25,6 +26,7 @@ const RUNNING: &str = "running";
 /// A fragment while it is written.
 pub struct FragmentWriter {
     file: File,
+    folder: Folder,
     path: PathBuf,
     /// The next free number of a NetCDF dimension.
     next_dimension: i32,
@@ -41,10 +43,11 @@ impl FragmentWriter {
     /// # Errors
     /// [`Error::File`], [`Error::Results`], naming the file.
     pub fn create(database_dir: &Path, run: RunId, token: &str, provenance: &str) -> Result<Self> {
-        results_dir::made(database_dir)?;
+        let folder = results_dir::made(database_dir)?;
         let path = writing_path(database_dir, run, token);
+        let way = folder.at(path.file_name().unwrap_or_default());
         let begin = || -> hdf5::Outcome<File> {
-            let file = hdf5::create(&path)?;
+            let file = hdf5::create(&way)?;
             hdf5::set_text(&file, "provenance", provenance)?;
             hdf5::set_text(&file, writer::ATTRIBUTE, &writer::this())?;
             for group in [SUMMARIES, PREVIEWS, ERRORS] {
@@ -52,14 +55,15 @@ impl FragmentWriter {
             }
             Ok(file)
         };
-        let file = begin().map_err(|reason| Error::results(&path, reason))?;
+        let file = begin().map_err(|reason| Error::results(&path, folder.words(&reason)))?;
         // For whoever merges it.
-        sharing::share_file(&path).map_err(|source| Error::File {
+        sharing::share_file(&way).map_err(|source| Error::File {
             path: path.clone(),
             source,
         })?;
         Ok(Self {
             file,
+            folder,
             path,
             next_dimension: 0,
         })
@@ -205,22 +209,26 @@ impl FragmentWriter {
     /// # Errors
     /// [`Error::Results`], [`Error::File`].
     pub fn finish(self) -> Result<PathBuf> {
-        let Self { file, path, .. } = self;
-        let place = ready_path(&path);
+        let Self {
+            file, folder, path, ..
+        } = self;
+        let way = folder.at(path.file_name().unwrap_or_default());
         forget_notes(&file).map_err(|reason| Error::results(&path, reason))?;
         file.flush()
             .and_then(|()| file.close())
             .map_err(|error| Error::results(&path, words(error)))?;
-        complete(&path, &place)?;
-        Ok(place)
+        let place = complete(&way).map_err(|error| folder.naming(error))?;
+        Ok(folder.shown(&place))
     }
 
     /// Gives it up: nothing is left.
     pub fn discard(self) {
-        let Self { file, path, .. } = self;
+        let Self {
+            file, folder, path, ..
+        } = self;
         drop(file);
         // A file that cannot even be removed is found by whoever looks after the disk.
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_file(folder.at(path.file_name().unwrap_or_default()));
     }
 }
 
@@ -252,7 +260,8 @@ fn forget_note(file: &File, name: &str) -> hdf5::Outcome {
 
 /// The variable that was being evaluated when a job died; None if it was between two, or the file cannot tell.
 pub fn running(writing: &Path) -> Option<String> {
-    let file = hdf5::reopen(writing).ok()?;
+    let folder = Folder::of(writing).ok()?;
+    let file = hdf5::reopen(&folder.at(writing.file_name()?)).ok()?;
     let known = hdf5::attributes(&file).ok()?;
     known.into_iter().find_map(|(name, value)| match value {
         hdf5::Attribute::Text(text) if name == RUNNING => Some(text),
@@ -266,6 +275,11 @@ pub fn running(writing: &Path) -> Option<String> {
 /// # Errors
 /// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read.
 pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
+    results_dir::with_file(writing, |way| salvage_file(way, failures))?;
+    Ok(ready_path(writing))
+}
+
+fn salvage_file(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
     let failed = |reason: String| Error::results(writing, reason);
     let file = hdf5::reopen(writing).map_err(failed)?;
     for (name, failure) in failures {
@@ -273,17 +287,18 @@ pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf
     }
     forget_notes(&file).map_err(failed)?;
     file.close().map_err(|error| failed(words(error)))?;
-    let place = ready_path(writing);
-    complete(writing, &place)?;
-    Ok(place)
+    complete(writing)
 }
 
-fn complete(writing: &Path, place: &Path) -> Result<()> {
+/// Returns where it is then.
+fn complete(writing: &Path) -> Result<PathBuf> {
+    let place = ready_path(writing);
     order::put_last(writing).map_err(|source| Error::File {
         path: writing.into(),
         source,
     })?;
-    results_dir::settle(writing, place)
+    results_dir::settle(writing, &place)?;
+    Ok(place)
 }
 
 fn write_plain(group: &Group, path: &str, data: &Data) -> hdf5::Outcome {

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use hdf5_metno::plist::file_access::LibraryVersion;
@@ -12,6 +14,7 @@ use hdf5_metno::{File, FileBuilder};
 use hdf5_metno_sys::h5f::{H5F_LIBVER_LATEST, H5F_libver_t};
 use hdf5_metno_sys::h5i::hid_t;
 
+use crate::folder::{open_own, open_regular, way_to};
 use handle::call;
 
 mod appending;
@@ -97,7 +100,24 @@ unsafe extern "C" {
 
 /// Opens such a file again for writing.
 pub(crate) fn reopen(path: &Path) -> Outcome<File> {
-    unlocked().open_rw(path).map_err(words)
+    by_descriptor(path, open_own, |way| unlocked().open_rw(way))
+}
+
+/// Opens a file that somebody else may have made for reading.
+pub(crate) fn open(path: &Path) -> Outcome<File> {
+    by_descriptor(path, open_regular, |way| File::open(way))
+}
+
+/// The library follows links and waits for pipes: it is given what was opened and looked at.
+fn by_descriptor(
+    path: &Path,
+    look: impl FnOnce(&Path) -> io::Result<std::fs::File>,
+    open: impl FnOnce(&Path) -> hdf5_metno::Result<File>,
+) -> Outcome<File> {
+    let opened = look(path).map_err(|why| refusals::in_words(&why))?;
+    let way = way_to(opened.as_raw_fd());
+    let named = |words: String| words.replace(&*way.to_string_lossy(), &path.to_string_lossy());
+    open(&way).map_err(|error| named(words(error)))
 }
 
 /// Opens a file whose content is exchanged in place, for reading.
@@ -107,12 +127,12 @@ pub(crate) fn reopen(path: &Path) -> Outcome<File> {
 pub(crate) fn open_apart(path: &Path) -> Outcome<File> {
     let mut options = File::with_options();
     options.with_fapl(|access| access.stdio());
-    options.open(path).map_err(words)
+    by_descriptor(path, open_regular, |way| options.open(way))
 }
 
 /// Whether a file can be read: all its objects are where the file says they are.
 pub(crate) fn try_reading(path: &Path) -> Outcome {
-    let file = File::open(path).map_err(words)?;
+    let file = open(path)?;
     let mut stock = Stock::default();
     for name in file.member_names().map_err(words)? {
         take_stock(&mut stock, &file, &name)?;

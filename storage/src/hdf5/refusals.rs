@@ -1,5 +1,9 @@
 //! Whose fault a failure is, as far as HDF5's words tell.
 
+use std::io;
+
+use crate::folder::NO_FILE;
+
 /// What it says when the operating system does not take what is written: the disk is full, a quota is used up.
 const NOT_WRITTEN: [&str; 4] = [
     "write failed",
@@ -15,5 +19,13 @@ pub(crate) fn is_not_written(reason: &str) -> bool {
 
 /// Whether the operating system refused, and not HDF5: that says nothing about what a file has.
 pub(crate) fn is_of_the_system(reason: &str) -> bool {
-    reason.contains("errno") || is_not_written(reason)
+    reason.contains("errno") || reason.contains(NO_FILE) || is_not_written(reason)
+}
+
+/// The system's refusal in words that tell that it is one.
+pub(super) fn in_words(why: &io::Error) -> String {
+    match why.raw_os_error() {
+        Some(number) => format!("{why}, errno = {number}"),
+        None => why.to_string(),
+    }
 }

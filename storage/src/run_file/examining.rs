@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::fcntl::posix_fallocate;
 use nix::libc;
@@ -17,9 +17,9 @@ use crate::results_dir;
 /// What a composed file may need beyond the bytes of its source.
 const MORE: u64 = 1 << 20;
 
-/// Where a run's new file is composed. Whoever does so has the [lock](super::lock).
-pub(super) fn draft(database_dir: &Path, run: RunId) -> PathBuf {
-    results_dir::path(database_dir).join(format!(".{}.composing", results_dir::stem(run)))
+/// As what a run's new file is composed. Whoever does so has the [lock](super::lock).
+pub(super) fn draft_name(run: RunId) -> String {
+    format!(".{}.composing", results_dir::stem(run))
 }
 
 /// Reads all that merging would read of a fragment, and changes nothing.
@@ -28,11 +28,13 @@ pub(super) fn draft(database_dir: &Path, run: RunId) -> PathBuf {
 /// [`Error::Results`] if it cannot be read.
 pub fn examine(database_dir: &Path, fragment: &Fragment) -> Result<()> {
     fragment::summaries(&fragment.path)?;
-    let draft = draft(database_dir, fragment.run);
-    let composed = Source::fragment(&fragment.path).and_then(|source| compose(&draft, &[source]));
+    let folder = results_dir::open(database_dir)?;
+    let draft = folder.at(draft_name(fragment.run));
+    let file = folder.at(fragment.path.file_name().unwrap_or_default());
+    let composed = Source::fragment(&file).and_then(|source| compose(&draft, &[source]));
     // What is left of it says nothing that the error does not say.
     let _ = fs::remove_file(&draft);
-    composed.map_err(|(path, reason)| Error::results(&path, reason))
+    composed.map_err(|(path, reason)| folder.naming(Error::results(&path, reason)))
 }
 
 /// Clears away what somebody left who was ended while composing, and sees whether the disk has room for the
@@ -41,18 +43,19 @@ pub fn examine(database_dir: &Path, fragment: &Fragment) -> Result<()> {
 /// # Errors
 /// [`Error::File`]: it has none, or cannot be written for another reason.
 pub fn make_room_for(database_dir: &Path, fragment: &Fragment) -> Result<()> {
-    let draft = draft(database_dir, fragment.run);
+    let folder = results_dir::open(database_dir)?;
+    let draft = folder.at(draft_name(fragment.run));
     let _ = fs::remove_file(&draft);
     let room = reserve(&draft, &fragment.path);
     let _ = fs::remove_file(&draft);
     room.map_err(|source| Error::File {
-        path: draft,
+        path: folder.shown(&draft),
         source,
     })
 }
 
 fn reserve(draft: &Path, like: &Path) -> std::io::Result<()> {
-    let length = fs::metadata(like)?.len() + MORE;
+    let length = fs::symlink_metadata(like)?.len() + MORE;
     let mut options = File::options();
     options.write(true).create_new(true);
     // Everybody may write into the folder: a link there could lead to any file of ours.
@@ -99,7 +102,7 @@ mod tests {
     fn a_draft_of_somebody_who_was_ended_takes_no_room() {
         let folder = tempfile::tempdir().unwrap();
         let fragment = written(folder.path());
-        let left = draft(folder.path(), fragment.run);
+        let left = results_dir::path(folder.path()).join(draft_name(fragment.run));
         fs::write(&left, "half").unwrap();
         make_room_for(folder.path(), &fragment).unwrap();
         assert!(!left.exists());

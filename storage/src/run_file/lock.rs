@@ -1,7 +1,6 @@
 //! The right to merge into a run's file.
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,20 +25,14 @@ pub struct Lock {
 /// # Errors
 /// [`Error::RunFileBusy`] if another process has it for long; [`Error::File`].
 pub fn lock(database_dir: &Path, run: RunId) -> Result<Lock> {
-    let path = results_dir::made(database_dir)?.join(".merging");
-    let failed = |source| Error::File {
-        path: path.clone(),
-        source,
-    };
-    let file = fs::File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        // Everybody may write into the folder: a link there could lead to any file of ours.
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(&path)
-        .map_err(failed)?;
-    sharing::share_file(&path).map_err(failed)?;
+    let folder = results_dir::made(database_dir)?;
+    let mut options = fs::File::options();
+    options.create(true).truncate(false).write(true);
+    let file =
+        sharing::open(&mut options, &folder.at(".merging")).map_err(|source| Error::File {
+            path: results_dir::path(database_dir).join(".merging"),
+            source,
+        })?;
     let until = Instant::now() + PATIENCE;
     while fcntl(&file, FcntlArg::F_OFD_SETLK(&byte_of(run))).is_err() {
         if Instant::now() > until {

@@ -28,8 +28,7 @@ pub(super) type Failure = (PathBuf, String);
 impl Source {
     /// A fragment.
     pub(super) fn fragment(path: &Path) -> Result<Self, Failure> {
-        let file = File::open(path).map_err(words);
-        Self::of(file, path)
+        Self::of(hdf5::open(path), path)
     }
 
     /// The run's file, which DAMNIT's combiner cannot begin to change until this is dropped.
