@@ -10,6 +10,7 @@ mod error;
 mod format;
 mod intermediate;
 mod runs;
+mod schema;
 mod version;
 mod wide;
 
@@ -19,5 +20,6 @@ pub use error::{Error, Result};
 pub use format::{Format, format};
 pub use intermediate::convert_intermediate;
 pub use runs::{LATEST, RUNS, Upgrade, create, upgrade, upgrade_with_backup, version};
+pub use schema::schema;
 pub use version::VersionPlace;
 pub use wide::{Counts, Known, convert_wide, wide_variables};

@@ -119,29 +119,12 @@ fn numbered(conn: &Connection) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema;
 
     #[test]
     fn steps_are_numbered_from_one_without_gaps() {
         let numbers: Vec<u32> = RUNS.steps.iter().map(|step| step.version).collect();
         assert_eq!(numbers, (1..=LATEST).collect::<Vec<_>>());
-    }
-
-    /// Every object of a schema with its statement, without comments and in one spelling of blanks.
-    fn statements(conn: &Connection) -> Vec<String> {
-        let query = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name";
-        let mut statement = conn.prepare(query).unwrap();
-        let texts = statement.query_map([], |row| row.get::<_, String>(0));
-        texts.unwrap().map(|text| plain(&text.unwrap())).collect()
-    }
-
-    fn plain(sql: &str) -> String {
-        let code = |line: &str| line.split("--").next().unwrap_or_default().to_owned();
-        let words: String = sql.lines().map(code).collect::<Vec<_>>().join(" ");
-        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        ["(", ")", ","].iter().fold(words, |text, sign| {
-            text.replace(&format!(" {sign}"), sign)
-                .replace(&format!("{sign} "), sign)
-        })
     }
 
     #[test]
@@ -151,13 +134,15 @@ mod tests {
         let told = Connection::open_in_memory().unwrap();
         told.execute_batch(include_str!("../runs/latest.sql"))
             .unwrap();
-        assert_eq!(statements(&told), statements(&climbed));
+        assert_eq!(schema(&told).unwrap(), schema(&climbed).unwrap());
     }
 
     #[test]
     fn a_version_that_is_no_integer_is_named_in_the_error() {
         for (value, named) in [
-            ("'4'", "\"4\""),
+            ("'four'", "\"four\""),
+            ("'4.0'", "\"4.0\""),
+            ("'-4'", "\"-4\""),
             ("4.0", "real number 4"),
             ("NULL", "null"),
             ("-1", "-1"),
@@ -172,6 +157,16 @@ mod tests {
             let message = version(&conn).unwrap_err().to_string();
             assert!(message.contains(named), "{message}");
         }
+    }
+
+    #[test]
+    fn a_version_that_is_the_text_of_a_number_counts_as_that() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        create(&mut conn).unwrap();
+        conn.execute_batch("UPDATE metameta SET value = '4' WHERE key = 'data_format_version'")
+            .unwrap();
+        assert_eq!(version(&conn).unwrap(), LATEST);
+        assert_eq!(upgrade(&mut conn).unwrap(), []);
     }
 
     #[test]

@@ -39,13 +39,11 @@ impl VersionPlace {
         let found: Option<Value> = conn
             .query_row(self.query(), [], |row| row.get(0))
             .optional()?;
-        match found {
-            None => Ok(0),
-            Some(Value::Integer(version)) if version >= 0 => Ok(version),
-            Some(other) => Err(Error::WrongVersion {
-                found: describe(&other),
-            }),
-        }
+        let Some(found) = found else { return Ok(0) };
+        let version = whole_number(&found).filter(|version| *version >= 0);
+        version.ok_or_else(|| Error::WrongVersion {
+            found: describe(&found),
+        })
     }
 
     /// Records `version`, inside the caller's transaction.
@@ -77,6 +75,15 @@ fn has_table(conn: &Connection, name: &str) -> Result<bool> {
         |row| row.get(0),
     )?;
     Ok(found)
+}
+
+/// Also one that somebody wrote as a text: DAMNIT takes that, too.
+fn whole_number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 fn describe(value: &Value) -> String {

@@ -153,6 +153,8 @@ pub(crate) fn now() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use runledger_migrations::schema;
+
     use super::*;
 
     /// What a ledger of step 2 has: a job in memory's queue, one that runs, one that has ended.
@@ -195,5 +197,15 @@ mod tests {
         let done = ledger.last_attempt("done").unwrap().unwrap();
         assert_eq!((done.exit_code, done.ended_at), (Some(0), Some(4.0)));
         assert_eq!(ledger.take_ends().unwrap(), [], "that was long ago");
+    }
+
+    #[test]
+    fn latest_sql_is_what_the_steps_amount_to() {
+        let mut climbed = Connection::open_in_memory().unwrap();
+        CHAIN.climb(&mut climbed).unwrap();
+        let told = Connection::open_in_memory().unwrap();
+        told.execute_batch(include_str!("../../schema/ledger/latest.sql"))
+            .unwrap();
+        assert_eq!(schema(&told).unwrap(), schema(&climbed).unwrap());
     }
 }
