@@ -15,7 +15,6 @@ pub use producer::{Delivery, Producer, ProducerSettings};
 pub use properties::Properties;
 pub use undelivered::Undelivered;
 
-
 use rdkafka::ClientConfig;
 
 /// How often the library tells which brokers answer, in milliseconds.
