@@ -83,6 +83,11 @@ impl From<runledger_storage::Error> for Failure {
             E::NewerDatabase { .. } => {
                 Some("use the program that wrote it, or a newer one; nothing was changed")
             }
+            E::WrongVersion { .. } => Some(
+                "nothing was changed; if the tables are whole, set it right: \
+                 UPDATE metameta SET value = FORMAT WHERE key = 'data_format_version' (docs/formats.md says which is which); \
+                 `runledger migrate --restore` goes back to a copy, if there is one",
+            ),
             E::LegacyDatabase { .. } => Some(
                 "nothing was changed; `runledger migrate --dry-run` tells what would be done to upgrade it",
             ),

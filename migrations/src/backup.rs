@@ -19,6 +19,14 @@ pub fn backup_path(database: &Path, version: u32) -> PathBuf {
     database.with_extension(format!("v{version}-backup.sqlite"))
 }
 
+/// Where a copy goes that is to be at `to`: there, or where the first number is free (`runs.v3-backup-2.sqlite`).
+pub fn free_path(to: &Path) -> PathBuf {
+    let numbered = (2..).map(|number| numbered(to, number));
+    let mut places = std::iter::once(to.to_path_buf()).chain(numbered);
+    let is_free = |place: &PathBuf| place.symlink_metadata().is_err();
+    places.find(is_free).expect("numbers do not end")
+}
+
 /// Copies `database` with SQLite's own backup, so that a copy taken while others read and write is whole.
 ///
 /// The copy appears at `to` complete or not at all. An older copy is never replaced: the new one gets
@@ -94,14 +102,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = database(folder.path());
         let to = backup_path(&path, 3);
-        assert_eq!(
-            backup(&path, &to).unwrap(),
-            folder.path().join("runs.v3-backup.sqlite")
-        );
-        assert_eq!(
-            backup(&path, &to).unwrap(),
-            folder.path().join("runs.v3-backup-2.sqlite")
-        );
+        for name in ["runs.v3-backup.sqlite", "runs.v3-backup-2.sqlite"] {
+            let foreseen = free_path(&to);
+            assert_eq!(foreseen, folder.path().join(name));
+            assert_eq!(backup(&path, &to).unwrap(), foreseen);
+        }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 

@@ -14,7 +14,7 @@ mod schema;
 mod version;
 mod wide;
 
-pub use backup::{backup, backup_path};
+pub use backup::{backup, backup_path, free_path};
 pub use chain::{Chain, Step};
 pub use error::{Error, Result};
 pub use format::{Format, format};

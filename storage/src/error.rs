@@ -33,6 +33,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// What the database says of its format is no version; it was not touched.
+    #[error(
+        "{} says that its format (`data_format_version`) is {found}, not a positive integer",
+        path.display()
+    )]
+    WrongVersion {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
     /// A later program wrote the database; it was not touched.
     #[error("{} has format v{found}, this program knows up to v{known}", path.display())]
     NewerDatabase {
@@ -108,7 +119,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// SQLite refused for another reason; the database is as it was.
-    #[error("database {}", path.display())]
+    #[error("database {}: {source}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
@@ -172,7 +183,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file or folder could not be made, read or written.
-    #[error("{}", path.display())]
+    #[error("{}: {source}", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -251,9 +262,9 @@ impl Error {
                 path: path.into(),
                 format,
             },
-            Migration::WrongVersion { found } => Self::NotADatabase {
+            Migration::WrongVersion { found } => Self::WrongVersion {
                 path: path.into(),
-                reason: format!("its format version is {found}, not a positive integer"),
+                found,
             },
             source => Self::Upgrade {
                 path: path.into(),

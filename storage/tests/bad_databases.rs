@@ -9,7 +9,7 @@ use std::time::Duration;
 use runledger_context::run::RunId;
 use runledger_migrations::RUNS;
 use runledger_storage::migrate::{
-    Conversion, Format, Problem, check, plan, survey_run_file, upgrade,
+    Conversion, Format, Problem, check, foresee, make_sure_of_room, plan, survey_run_file, upgrade,
 };
 use runledger_storage::{Database, Error};
 use support::{answers, database, of_format, shape, sql};
@@ -103,6 +103,44 @@ fn a_version_of_the_wrong_type_is_told_and_nothing_is_changed() {
 }
 
 #[test]
+fn a_version_that_is_the_text_of_a_number_is_upgraded_from_as_damnit_does() {
+    for version in 1..=RUNS.steps.len() {
+        let folder = of_format(version);
+        let set =
+            format!("UPDATE metameta SET value = '{version}' WHERE key = 'data_format_version'");
+        sql(folder.path()).execute_batch(&set).unwrap();
+        let steps = upgrade(folder.path(), Duration::ZERO).unwrap().steps;
+        assert_eq!(steps, RUNS.steps[version..]);
+        assert_eq!(Database::open(folder.path()).unwrap().version(), 4);
+    }
+}
+
+#[test]
+fn a_write_ahead_log_that_another_program_keeps_open_does_not_keep_others_out() {
+    let folder = of_format(2);
+    let other = sql(folder.path());
+    other.pragma_update(None, "journal_mode", "wal").unwrap();
+    let runs = "SELECT count(*) FROM run_info";
+    let count = |conn: &rusqlite::Connection| -> u32 {
+        conn.query_row(runs, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&other), 1);
+    let database = Database::open_with_timeout(folder.path(), Duration::ZERO).unwrap();
+    assert_eq!(database.version(), 4);
+    other
+        .execute_batch("INSERT INTO run_info VALUES (1234, 7, 1, 1)")
+        .unwrap();
+    assert_eq!(database.table(None).unwrap().rows.len(), 2);
+    drop((other, database));
+    // Nobody has it open any more: the log goes.
+    drop(Database::open(folder.path()).unwrap());
+    let mode: String = sql(folder.path())
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "delete");
+}
+
+#[test]
 fn what_a_crash_left_in_a_write_ahead_log_is_upgraded_and_copied_too() {
     let (crashed, living) = (tempfile::tempdir().unwrap(), of_format(2));
     let conn = sql(living.path());
@@ -165,6 +203,8 @@ fn a_run_that_is_there_twice_is_named_before_anything_is_changed() {
         matches!(problems.as_slice(), [Problem::Twice(_)]),
         "{problems:?}"
     );
+    let foreseen = foresee(folder.path(), Format::Wide, []).unwrap_err();
+    assert!(matches!(foreseen, Error::RunTwice { .. }), "{foreseen}");
     let refused = convert(folder.path()).unwrap_err().to_string();
     assert!(refused.contains("run 2 of proposal 1234"), "{refused}");
     assert_eq!(bytes(&folder), before);
@@ -182,10 +222,11 @@ fn nothing_is_begun_without_room_for_the_new_files() {
         let file = fs::File::create(results.join(format!("p1234_r{}.h5", run.number.0))).unwrap();
         file.set_len(1 << 43).unwrap();
     }
-    let conversion = Conversion::begin(folder.path(), Format::Wide, Duration::ZERO).unwrap();
-    let refused = conversion.make_sure_of_room(runs).unwrap_err();
+    let refused = make_sure_of_room(folder.path(), runs).unwrap_err();
     assert!(matches!(refused, Error::NoRoom { .. }), "{refused}");
-    conversion.make_sure_of_room([]).unwrap();
+    make_sure_of_room(folder.path(), []).unwrap();
+    let foreseen = foresee(folder.path(), Format::Wide, runs).unwrap_err();
+    assert!(matches!(foreseen, Error::NoRoom { .. }), "{foreseen}");
 }
 
 #[test]

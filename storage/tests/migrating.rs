@@ -3,16 +3,13 @@
 mod support;
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use runledger_migrations::RUNS;
 use runledger_storage::migrate::{Format, LATEST, Problem, check, copies, plan, restore, upgrade};
 use runledger_storage::{Database, Error};
-use support::{answers, as_ordinary_user, database, number, of_format, python, run, sql};
+use support::{answers, as_ordinary_user, database, number, of_format, run, sql};
 use tempfile::TempDir;
 
 const NO_PATIENCE: Duration = Duration::ZERO;
@@ -86,52 +83,6 @@ fn an_upgrade_goes_on_under_a_program_that_has_the_database_open() {
         .unwrap();
     let again = upgrade(folder.path(), NO_PATIENCE).unwrap();
     assert_eq!(again, runledger_storage::migrate::Upgrade::default());
-}
-
-/// A program that has locked the database, until it is dropped.
-struct Holder(Child);
-
-impl Holder {
-    fn of(folder: &Path, python: &Path) -> Self {
-        let script = "import sqlite3, sys
-conn = sqlite3.connect('runs.sqlite', isolation_level=None)
-conn.execute('BEGIN EXCLUSIVE')
-print('held', flush=True)
-sys.stdin.read()";
-        let mut child = Command::new(python)
-            .args(["-c", script])
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        let out = child.stdout.take().unwrap();
-        BufReader::new(out).read_line(&mut said).unwrap();
-        assert_eq!(said.trim(), "held");
-        Self(child)
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn a_program_that_holds_the_database_is_named_and_the_upgrade_can_be_tried_again() {
-    let Some(python) = python() else { return };
-    let folder = old(2);
-    let holder = Holder::of(folder.path(), &python);
-    let refused = upgrade(folder.path(), NO_PATIENCE).unwrap_err();
-    let named = format!("process {}", holder.0.id());
-    assert!(refused.is_transient());
-    assert!(refused.to_string().contains(&named), "{refused}");
-    assert_eq!(entries(&folder), 1);
-    drop(holder);
-    assert_eq!(upgrade(folder.path(), NO_PATIENCE).unwrap().steps.len(), 2);
 }
 
 #[test]

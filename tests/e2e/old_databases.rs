@@ -1,22 +1,10 @@
 //! `migrate`, as people use it on databases of past formats.
 
-use std::path::Path;
-
-use runledger_tests::{Finished, Site, python};
-
-/// A site whose database has a past format.
-fn site(format: &str) -> Site {
-    let site = Site::quiet();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage/tests/past/make.py");
-    let mut make = std::process::Command::new(python());
-    make.arg(script).arg(format).arg(site.db());
-    Finished::of(&mut make).succeeded();
-    site
-}
+use runledger_tests::{Site, python};
 
 #[test]
 fn an_old_database_is_checked_brought_to_the_present_format_and_back() {
-    let site = site("2");
+    let site = Site::of_format("2");
     let told = site.run(&["migrate", "--check"]).succeeded().stdout;
     assert!(
         told.contains("has format v2; to be done: → v3 tags, → v4"),
@@ -54,7 +42,7 @@ fn an_old_database_is_checked_brought_to_the_present_format_and_back() {
 
 #[test]
 fn what_is_wrong_with_a_database_is_listed_and_the_command_fails() {
-    let site = site("3");
+    let site = Site::of_format("3");
     std::fs::write(site.db().join("extracted_data/p1234_r1.h5"), "torn").unwrap();
     let checked = site.run(&["migrate", "--check"]);
     assert!(
@@ -82,7 +70,7 @@ fn listing(site: &Site) -> Vec<String> {
 
 #[test]
 fn a_dry_run_on_format_0_tells_everything_and_changes_nothing() {
-    let site = site("0");
+    let site = Site::of_format("0");
     let before = listing(&site);
     let told = site
         .run(&["migrate", "--dry-run", "v0-to-v1"])
@@ -109,7 +97,7 @@ fn a_dry_run_on_format_0_tells_everything_and_changes_nothing() {
 #[test]
 fn migrate_brings_every_format_to_the_present_one_and_back() {
     for format in ["0", "intermediate"] {
-        let site = site(format);
+        let site = Site::of_format(format);
         let told = site.run(&["migrate", "--to", "4"]).succeeded().stdout;
         assert!(told.contains("has v4 now: 4 runs"), "{told}");
         site.run(&["migrate", "--check"]).succeeded();
@@ -126,7 +114,7 @@ fn migrate_brings_every_format_to_the_present_one_and_back() {
 
 #[test]
 fn run_files_that_are_broken_or_in_use_are_named_and_the_rest_is_done() {
-    let site = site("0");
+    let site = Site::of_format("0");
     let results = site.db().join("extracted_data");
     let whole = std::fs::read(results.join("p1234_r1.h5")).unwrap();
     std::fs::write(results.join("p1234_r1.h5"), &whole[..whole.len() / 2]).unwrap();
@@ -136,7 +124,7 @@ fn run_files_that_are_broken_or_in_use_are_named_and_the_rest_is_done() {
         "p1234 r1: ",
         "p5678 r1: ",
         "4 runs",
-        "1 run files were converted",
+        "one run file was converted",
     ] {
         assert!(
             done.stdout.contains(words),
@@ -153,7 +141,7 @@ fn run_files_that_are_broken_or_in_use_are_named_and_the_rest_is_done() {
 
 #[test]
 fn a_run_file_that_another_program_writes_is_named_and_stays() {
-    let site = site("0");
+    let site = Site::of_format("0");
     let script = "import h5py, sys
 file = h5py.File('extracted_data/p1234_r1.h5', 'r+', locking=True)
 print('open', flush=True)
@@ -173,7 +161,7 @@ sys.stdin.read()";
     drop(holder.stdin.take());
     holder.wait().unwrap();
     assert!(done.stdout.contains("p1234 r1: "), "{}", done.stdout);
-    done.failed(3, &["1 run files stay as they are"]);
+    done.failed(3, &["one run file stays as it is", "takes up what is left"]);
     let told = site
         .run(&["migrate", "--restore", "--yes"])
         .succeeded()

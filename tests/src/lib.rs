@@ -3,6 +3,7 @@
 mod client;
 mod kafka;
 mod on_slurm;
+mod past;
 mod process;
 mod real_part;
 mod site;

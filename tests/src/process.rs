@@ -128,6 +128,15 @@ impl Service {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Whether it has not ended by itself.
+    ///
+    /// # Panics
+    /// It cannot be looked at.
+    pub fn is_running(&mut self) -> bool {
+        let ended = self.child.try_wait();
+        ended.expect("our own child can be waited for").is_none()
+    }
+
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

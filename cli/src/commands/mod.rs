@@ -181,7 +181,10 @@ pub(crate) fn run(arguments: Arguments) -> Result {
     let loudness = Loudness {
         verbose: arguments.verbose,
         quiet: arguments.quiet,
-        tells: matches!(arguments.command, Command::Jobs(_) | Command::Reprocess(_)),
+        tells: matches!(
+            arguments.command,
+            Command::Jobs(_) | Command::Reprocess(_) | Command::Migrate(_)
+        ),
     };
     let format = arguments.log_format;
     let here = place::here()?;

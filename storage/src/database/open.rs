@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 use runledger_migrations::Format;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
-use super::{Database, FILE_NAME};
+use super::{Database, FILE_NAME, holder};
 use crate::error::{Error, Result};
 use crate::sharing::share_file;
 
@@ -98,12 +98,22 @@ fn settle_version(conn: &mut Connection, path: &Path, writable: bool) -> Result<
     runledger_migrations::version(conn).map_err(failed)
 }
 
-/// A write-ahead log is shared memory: it corrupts a database that several hosts have open.
+/// A write-ahead log is shared memory: it corrupts a database that several hosts have open. It cannot be left while
+/// another program has the database open, and does no harm among programs of one host.
 fn leave_wal(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
-    let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    if mode == "wal" {
-        let mode: String = conn.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
-        tracing::warn!(path = %path.display(), mode, "the database had a write-ahead log");
+    let mode = |pragma| conn.query_row(pragma, [], |row| row.get::<_, String>(0));
+    if mode("PRAGMA journal_mode")? != "wal" {
+        return Ok(());
+    }
+    match mode("PRAGMA journal_mode = DELETE") {
+        Ok(mode) => {
+            tracing::warn!(path = %path.display(), mode, "the database had a write-ahead log");
+        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            let holder = holder(path).unwrap_or_else(|| "another program".into());
+            tracing::warn!(path = %path.display(), holder, "the database has a write-ahead log, which programs on other hosts cannot share");
+        }
+        Err(error) => return Err(error),
     }
     Ok(())
 }

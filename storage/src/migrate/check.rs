@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use runledger_context::run::RunId;
-use runledger_migrations::{Format, RUNS};
+use runledger_migrations::{Format, LATEST, RUNS};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
+use super::convert::{came_from, still_old};
 use super::{Problem, files, looking, plan_of};
 use crate::database::views;
 use crate::error::{Error, Result};
@@ -37,6 +38,21 @@ pub fn check(dir: &Path) -> Result<Vec<Problem>> {
     }
     let known = runs(&conn, format).map_err(sqlite)?;
     problems.extend(files::problems(dir, &known)?);
+    if format == Format::Numbered(LATEST) {
+        problems.extend(old_files(dir)?);
+    }
+    Ok(problems)
+}
+
+/// Run files that could not be converted when the table was.
+fn old_files(dir: &Path) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for format in [Format::Wide, Format::Intermediate] {
+        if came_from(dir, format)? {
+            let old = still_old(dir, format)?.into_iter();
+            problems.extend(old.map(|run| Problem::OldFile { run, format }));
+        }
+    }
     Ok(problems)
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use runledger_context::run::RunId;
 
 use super::Problem;
+use super::plain_words::plain_words;
 use crate::error::{Error, Result};
 use crate::{hdf5, results_dir};
 
@@ -47,6 +48,7 @@ pub(super) fn problems(dir: &Path, known: &BTreeSet<RunId>) -> Result<Vec<Proble
     let mut problems = Vec::new();
     for (run, path) in run_files(dir)? {
         if let Err(reason) = hdf5::try_reading(&path) {
+            let reason = plain_words(reason);
             problems.push(Problem::UnreadableFile { path, reason });
         } else if !known.contains(&run) {
             problems.push(Problem::FileWithoutRun(path));

@@ -3,6 +3,7 @@
 mod check;
 mod convert;
 mod files;
+mod plain_words;
 mod problem;
 mod restore;
 
@@ -19,7 +20,8 @@ use crate::error::{Error, Result};
 
 pub use check::check;
 pub use convert::{
-    Conversion, Converted, Survey, convert_run_file, runs_with_files, survey_run_file,
+    Conversion, Converted, Survey, came_from, complete, convert_run_file, foresee, forget_draft,
+    make_sure_of_room, runs_with_files, survey_run_file,
 };
 pub use problem::Problem;
 pub use restore::{Copy, Restored, copies, restore};
@@ -39,6 +41,23 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Where a copy of it would be kept, if anything is to be done.
     pub copy: Option<PathBuf>,
+    /// Whether it and its folder can be written.
+    pub writable: bool,
+}
+
+impl Plan {
+    /// Makes sure that what is to be done can be.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseReadOnly`].
+    pub fn make_sure_of_writing(&self) -> Result<()> {
+        match self.writable || self.steps.is_empty() {
+            true => Ok(()),
+            false => Err(Error::DatabaseReadOnly {
+                path: self.path.clone(),
+            }),
+        }
+    }
 }
 
 /// Says what the database in `dir` is, and what an upgrade would do. Changes nothing.
@@ -51,27 +70,30 @@ pub fn plan(dir: &Path) -> Result<Plan> {
 }
 
 fn plan_of(conn: &Connection, path: &Path) -> Result<Plan> {
-    use runledger_migrations::{RUNS, backup_path};
+    use runledger_migrations::{RUNS, backup_path, free_path};
     let failed = |error| Error::migration(path, error);
     let format = runledger_migrations::format(conn).map_err(failed)?;
     let (steps, copy) = match format {
         Format::Numbered(LATEST) => (Vec::new(), None),
         Format::Numbered(version) => (
             RUNS.after(version).copied().collect(),
-            Some(backup_path(path, version)),
+            Some(free_path(&backup_path(path, version))),
         ),
         Format::Foreign => return Err(failed(runledger_migrations::Error::NoSteps(format))),
         format => {
             let name = format!("{}-backup.sqlite", format.in_file_names());
             let steps = RUNS.after(0).copied().collect();
-            (steps, Some(path.with_extension(name)))
+            (steps, Some(free_path(&path.with_extension(name))))
         }
     };
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let writable = is_writable(conn, dir).map_err(|error| Error::sqlite(path, error))?;
     Ok(Plan {
         path: path.into(),
         format,
         steps,
         copy,
+        writable,
     })
 }
 
@@ -85,11 +107,7 @@ pub fn upgrade(dir: &Path, patience: Duration) -> Result<Upgrade> {
     let path = dir.join(FILE_NAME);
     look_for(dir, &path)?;
     let mut conn = connect(&path, patience).map_err(|error| Error::sqlite(&path, error))?;
-    let plan = plan_of(&conn, &path)?;
-    let writable = is_writable(&conn, dir).map_err(|error| Error::sqlite(&path, error))?;
-    if !writable && !plan.steps.is_empty() {
-        return Err(Error::DatabaseReadOnly { path });
-    }
+    plan_of(&conn, &path)?.make_sure_of_writing()?;
     runledger_migrations::upgrade_with_backup(&mut conn, &path)
         .map_err(|error| Error::migration(&path, error))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use runledger_context::run::RunId;
+use runledger_migrations::Format;
 
 /// Something that is wrong with a database or its run files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,14 @@ pub enum Problem {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// A run's file has not been converted, though its table has.
+    #[error("the file of {run} still has the format {format}; `runledger migrate` converts it")]
+    OldFile {
+        /// The run.
+        run: RunId,
+        /// The format.
+        format: Format,
     },
     /// A file of a run that is not in the table.
     #[error("{} belongs to a run that is not in the table; `reprocess` adds it", .0.display())]

@@ -114,7 +114,9 @@ pub fn restore(dir: &Path, copy: &Path, patience: Duration) -> Result<Restored> 
             overwrite(&path, copy, patience)?;
             kept
         }
-        Err(Error::NotADatabase { .. } | Error::NoDatabase { .. }) => replace(dir, &path, copy)?,
+        Err(Error::NotADatabase { .. } | Error::WrongVersion { .. } | Error::NoDatabase { .. }) => {
+            replace(dir, &path, copy)?
+        }
         Err(other) => return Err(other),
     };
     let files = match format {

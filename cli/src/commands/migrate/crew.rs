@@ -8,10 +8,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use runledger_context::run::RunId;
-use runledger_storage::migrate::{Format, Survey, convert_run_file, survey_run_file};
+use runledger_storage::migrate::{Format, Survey, convert_run_file, forget_draft, survey_run_file};
 
+use super::progress::Progress;
 use crate::failure::{Failure, Result};
 
 /// More would wait for the disk.
@@ -32,7 +32,7 @@ impl Crew<'_> {
     /// Looks at the files of these runs, or converts them, showing how far it is.
     pub(super) fn each(&self, runs: &[RunId], convert: bool) -> Result<BTreeMap<RunId, Answer>> {
         let program = super::super::program()?;
-        let bar = progress(runs.len(), convert);
+        let progress = Progress::of(runs.len(), convert);
         let (left, done) = (Mutex::new(runs.iter()), Mutex::new(BTreeMap::new()));
         let next = || left.lock().ok().and_then(|mut left| left.next().copied());
         let count = thread::available_parallelism().map_or(1, usize::from);
@@ -45,13 +45,13 @@ impl Crew<'_> {
                         if let Ok(mut done) = done.lock() {
                             done.insert(run, answer);
                         }
-                        bar.inc(1);
+                        progress.one_more();
                     }
                     worker.map(Worker::end);
                 });
             }
         });
-        bar.finish_and_clear();
+        progress.end();
         done.into_inner()
             .map_err(|_| Failure::new("a thread of this program panicked"))
     }
@@ -74,23 +74,13 @@ impl Crew<'_> {
                 *worker = Some(asked);
                 answer
             }
-            None => Err(format!(
-                "the process at work on it ended with {}",
-                asked.end()
-            )),
+            None => {
+                let end = asked.end();
+                forget_draft(self.dir, run);
+                Err(format!("the process at work on it ended with {end}"))
+            }
         }
     }
-}
-
-fn progress(count: usize, convert: bool) -> ProgressBar {
-    let what = match convert {
-        true => "converted",
-        false => "looked at",
-    };
-    let style = format!("{{elapsed_precise}} {{wide_bar:.green}} {{pos}} of {{len}} files {what}");
-    let style =
-        ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(count as u64).with_style(style)
 }
 
 /// A process that does one file after another.

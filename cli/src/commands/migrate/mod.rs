@@ -3,8 +3,10 @@
 mod check;
 mod convert;
 mod crew;
+mod progress;
 mod report;
 mod restore;
+mod stragglers;
 
 use std::path::Path;
 
@@ -42,21 +44,29 @@ pub(super) fn run(dir: &Path, asked: &Migrate) -> Result {
 fn to_latest(dir: &Path, dry_run: bool) -> Result {
     let plan = migrate::plan(dir)?;
     match plan.format {
+        Format::Numbered(LATEST) => match stragglers::past_of(dir)? {
+            Some(from) => stragglers::run(dir, from, dry_run),
+            None => {
+                print_plan(&plan);
+                Ok(())
+            }
+        },
         Format::Numbered(_) if dry_run => {
             print_plan(&plan);
+            plan.make_sure_of_writing()?;
             println!("Nothing was changed.");
             Ok(())
         }
-        Format::Numbered(_) => upgrade(dir),
+        Format::Numbered(_) => upgrade(dir, &plan),
         format => convert::run(dir, format, dry_run),
     }
 }
 
-fn upgrade(dir: &Path) -> Result {
-    let plan = migrate::plan(dir)?;
+fn upgrade(dir: &Path, plan: &Plan) -> Result {
     let done = migrate::upgrade(dir, PATIENCE)?;
     if done.steps.is_empty() {
-        print_plan(&plan);
+        // Another program was faster.
+        print_plan(&migrate::plan(dir)?);
         return Ok(());
     }
     println!(
@@ -86,10 +96,7 @@ fn print_plan(plan: &Plan) {
         titles(&plan.steps)
     );
     if let Some(copy) = &plan.copy {
-        println!(
-            "It would be kept as it is in {}, or one with a number.",
-            copy.display()
-        );
+        println!("It would be kept as it is in {}.", copy.display());
     }
 }
 

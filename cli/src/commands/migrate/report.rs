@@ -1,7 +1,5 @@
 //! What is told of run files that are, or would be, converted.
 
-use std::collections::BTreeMap;
-
 use runledger_context::run::RunId;
 use runledger_storage::migrate::Survey;
 
@@ -9,7 +7,9 @@ use runledger_storage::migrate::Survey;
 const NAMED: usize = 20;
 
 /// What there is to change, and what stays as it is.
-pub(super) fn findings(surveys: &BTreeMap<RunId, Survey>) -> Vec<String> {
+pub(super) fn findings<'a>(
+    surveys: impl IntoIterator<Item = (&'a RunId, &'a Survey)>,
+) -> Vec<String> {
     let mut lines = Vec::new();
     for (run, survey) in surveys {
         lines.extend(changes(survey).map(|changes| format!("{run}: {changes}")));
@@ -40,5 +40,13 @@ pub(super) fn runs(runs: &[RunId]) -> String {
     match runs.len() > NAMED {
         true => format!("{}, … ({} in all)", named.join(", "), runs.len()),
         false => named.join(", "),
+    }
+}
+
+/// So many run files, with the verb that belongs to one or to several.
+pub(super) fn files(count: usize, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("one run file {one}"),
+        count => format!("{count} run files {several}"),
     }
 }

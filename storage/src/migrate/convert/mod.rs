@@ -5,9 +5,11 @@
 
 mod dimensions;
 mod loose;
+mod obstacles;
 pub(super) mod originals;
 mod pictures;
 mod rewriting;
+mod stragglers;
 mod survey;
 mod table;
 
@@ -17,9 +19,13 @@ use runledger_context::run::RunId;
 use runledger_migrations::Format;
 
 use super::files::run_files;
+use super::plain_words::plain_words;
 use crate::error::{Error, Result};
 use crate::run_file;
 
+pub use obstacles::{foresee, make_sure_of_room};
+pub(super) use stragglers::still_old;
+pub use stragglers::{came_from, complete};
 pub use survey::Survey;
 pub use table::{Conversion, Converted};
 
@@ -38,12 +44,13 @@ pub fn runs_with_files(dir: &Path) -> Result<Vec<RunId>> {
 /// [`Error::Results`]: it cannot be read.
 pub fn survey_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
     let path = run_file::path(dir, run);
-    let failed = |reason| Error::results(&path, reason);
+    let failed = |reason| Error::results(&path, plain_words(reason));
     let mut found = survey::survey(&path, from).map_err(failed)?;
     let original = originals::original(dir, from, &path);
     if originals::is_replaced(&path, &original) {
         // What it said of its cells is in the original only.
-        found.max_diffs = survey::survey(&original, from).map_err(failed)?.max_diffs;
+        let past = survey::survey(&original, from).map_err(failed)?;
+        (found.max_diffs, found.redrawn) = (past.max_diffs, past.pictures);
     }
     Ok(found)
 }
@@ -75,6 +82,11 @@ pub fn convert_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> 
         let _ = std::fs::remove_file(&draft);
     }
     rewritten.map(|()| found)
+}
+
+/// Removes what a process left that died while it converted a run's file. It says nothing that the file does not say.
+pub fn forget_draft(dir: &Path, run: RunId) {
+    let _ = std::fs::remove_file(draft_of(&run_file::path(dir, run)));
 }
 
 fn draft_of(path: &Path) -> PathBuf {

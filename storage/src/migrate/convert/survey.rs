@@ -30,6 +30,8 @@ pub struct Survey {
     pub kept: BTreeMap<String, String>,
     /// How far the numbers of variables spread.
     pub max_diffs: BTreeMap<String, f64>,
+    /// Variables whose summaries had become thumbnails before.
+    pub redrawn: Vec<String>,
     /// The thumbnails, where they were drawn in this process.
     #[serde(skip)]
     pub(super) drawn: BTreeMap<String, Vec<u8>>,

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use hdf5_metno::File;
-use nix::sys::statvfs::statvfs;
 use runledger_context::run::RunId;
 use runledger_migrations::{Counts, Format, Known, backup};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::super::check::twice;
+use super::obstacles::make_sure;
 use super::survey::{Survey, summaries};
-use crate::database::{FILE_NAME, connect, is_writable, look_for, views};
+use crate::database::{FILE_NAME, connect, look_for, views};
 use crate::error::{Error, Result};
 use crate::hdf5::{self, Content};
 use crate::run_file;
@@ -37,72 +36,31 @@ pub struct Converted {
 }
 
 /// What a run's file says of its cells.
-struct About {
-    modified: Option<f64>,
-    max_diffs: BTreeMap<String, f64>,
-    pictures: BTreeMap<String, Vec<u8>>,
+pub(super) struct About {
+    pub(super) modified: Option<f64>,
+    pub(super) max_diffs: BTreeMap<String, f64>,
+    pub(super) pictures: BTreeMap<String, Vec<u8>>,
 }
 
 impl Conversion {
     /// Begins with the database in `dir`, which has to be of format `from`.
     ///
     /// # Errors
-    /// [`Error::NotOfFormat`], [`Error::RunTwice`], [`Error::DatabaseReadOnly`], [`Error::DatabaseBusy`] after `patience`, ….
+    /// [`Error::NotOfFormat`], [`Error::RunTwice`], [`Error::DatabaseReadOnly`], [`Error::File`] if the folder of results
+    /// cannot be written, [`Error::DatabaseBusy`] after `patience`, ….
     pub fn begin(dir: &Path, from: Format, patience: Duration) -> Result<Self> {
         let path = dir.join(FILE_NAME);
         look_for(dir, &path)?;
         let sqlite = |error| Error::sqlite(&path, error);
         let conn = connect(&path, patience).map_err(sqlite)?;
-        if !is_writable(&conn, dir).map_err(sqlite)? {
-            return Err(Error::DatabaseReadOnly { path });
-        }
         conn.execute_batch("BEGIN IMMEDIATE").map_err(sqlite)?;
-        let found = runledger_migrations::format(&conn);
-        let found = found.map_err(|error| Error::migration(&path, error))?;
-        if found != from {
-            let wanted = from;
-            return Err(Error::NotOfFormat {
-                path,
-                found,
-                wanted,
-            });
-        }
-        if let Some(run) = twice(&conn, from).map_err(sqlite)? {
-            return Err(Error::RunTwice { path, run });
-        }
+        make_sure(&conn, dir, &path, from)?;
         Ok(Self {
             dir: dir.into(),
             path,
             from,
             conn,
         })
-    }
-
-    /// Makes sure that there is room for the new files of these runs, and for a copy of the table, on the disk.
-    ///
-    /// # Errors
-    /// [`Error::NoRoom`], with how much there should be.
-    pub fn make_sure_of_room(&self, runs: impl IntoIterator<Item = RunId>) -> Result<()> {
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |about| about.len());
-        let files: u64 = runs
-            .into_iter()
-            .map(|run| size(&run_file::path(&self.dir, run)))
-            .sum();
-        // The copy, and the journal of the change; a little more, for what files take beside their data.
-        let needed = (files + 3 * size(&self.path)) / 10 * 11;
-        let disk = statvfs(&self.dir).map_err(|error| Error::File {
-            path: self.dir.clone(),
-            source: error.into(),
-        })?;
-        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-        match free >= needed {
-            true => Ok(()),
-            false => Err(Error::NoRoom {
-                dir: self.dir.clone(),
-                needed,
-                free,
-            }),
-        }
     }
 
     /// Makes the table one of the present format, with what the run files say. The table as it was is kept beside it.
@@ -146,16 +104,27 @@ fn change(
         });
     }
     let counts = runledger_migrations::convert_intermediate(conn)?;
-    let mut show = conn.prepare(
+    for (run, about) in files {
+        show(conn, *run, &about.pictures)?;
+    }
+    Ok(counts)
+}
+
+/// Gives cells of a run that have something else the pictures in its file. Returns how many.
+pub(super) fn show(
+    conn: &Connection,
+    run: RunId,
+    pictures: &BTreeMap<String, Vec<u8>>,
+) -> rusqlite::Result<usize> {
+    let mut show = conn.prepare_cached(
         "UPDATE run_variables SET value = ?4, summary_type = NULL, summary_method = ''
          WHERE proposal = ?1 AND run = ?2 AND name = ?3 AND value IS NOT ?4",
     )?;
-    for (run, about) in files {
-        for (name, png) in &about.pictures {
-            show.execute(params![run.proposal.0, run.number.0, name, png])?;
-        }
+    let mut changed = 0;
+    for (name, png) in pictures {
+        changed += show.execute(params![run.proposal.0, run.number.0, name, png])?;
     }
-    Ok(counts)
+    Ok(changed)
 }
 
 fn known(files: &BTreeMap<RunId, About>, proposal: &Value, run: &Value, name: &str) -> Known {
@@ -175,7 +144,7 @@ fn known(files: &BTreeMap<RunId, About>, proposal: &Value, run: &Value, name: &s
 }
 
 /// A file that cannot be read says nothing but its time.
-fn about(dir: &Path, run: RunId, survey: &Survey) -> About {
+pub(super) fn about(dir: &Path, run: RunId, survey: &Survey) -> About {
     let path = run_file::path(dir, run);
     let modified = std::fs::metadata(&path).and_then(|about| about.modified());
     let since = modified

@@ -1,0 +1,82 @@
+//! Run files that could not be converted with their database: they are taken up later, and nothing is undone for it.
+
+use std::fs::File;
+
+use nix::fcntl::{Flock, FlockArg};
+use runledger_tests::{Finished, Site, python};
+
+/// Each past format of before the steps, and the command that leads on from it.
+const PAST: [(&str, &str); 2] = [("0", "v0-to-v1"), ("intermediate", "intermediate-v1")];
+
+/// HDF5's own lock on a run's file, as a program has it that writes.
+fn in_use(site: &Site, name: &str) -> Flock<File> {
+    let file = File::open(site.db().join("extracted_data").join(name)).unwrap();
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap()
+}
+
+#[test]
+fn a_run_file_that_was_in_use_is_converted_when_it_is_free() {
+    for (format, command) in PAST {
+        let (site, whole) = (Site::of_format(format), Site::of_format(format));
+        whole.run(&["migrate", command]).succeeded();
+        let holder = in_use(&site, "p1234_r1.h5");
+        let done = site.run(&["migrate", command]);
+        assert!(done.stdout.contains("another program"), "{}", done.stdout);
+        assert!(done.stdout.contains("keep both until"), "{}", done.stdout);
+        let again = format!("`runledger migrate {command}` then takes up");
+        done.failed(3, &["one run file stays as it is", &again]);
+        assert_ne!(site.cells(), whole.cells());
+        // Still in use.
+        site.run(&["migrate"]).failed(3, &["one run file stays"]);
+        drop(holder);
+        let checked = site.run(&["migrate", "--check"]);
+        let told = "the file of p1234 r1 still has the format";
+        assert!(checked.stdout.contains(told), "{}", checked.stdout);
+        checked.failed(1, &["one thing"]);
+        let told = site.run(&["migrate", command, "--dry-run"]).succeeded();
+        let told = told.stdout;
+        assert!(told.contains("one run file is still to be"), "{told}");
+        let told = site.run(&["migrate", command]).succeeded().stdout;
+        assert!(told.contains("Now one run file is converted"), "{told}");
+        assert_eq!(site.cells(), whole.cells());
+        site.run(&["migrate", "--check"]).succeeded();
+        let told = site.run(&["migrate", command]).succeeded().stdout;
+        assert!(told.contains("nothing is to be done"), "{told}");
+    }
+}
+
+#[test]
+fn a_file_that_takes_down_whoever_copies_it_costs_that_file() {
+    let site = Site::of_format("0");
+    let results = site.db().join("extracted_data");
+    let deep = results.join("p1234_r1.h5");
+    site.python("deep_fragment.py", &[deep.as_os_str()])
+        .succeeded();
+    let picture =
+        "import h5py, numpy, sys; h5py.File(sys.argv[1], 'r+')['.reduced/image'] = numpy.eye(9)";
+    let mut draw = std::process::Command::new(python());
+    Finished::of(draw.args(["-c", picture]).arg(&deep)).succeeded();
+    let before = std::fs::read(&deep).unwrap();
+    let done = site.run(&["migrate"]);
+    let told = "p1234 r1: the process at work on it ended with signal";
+    assert!(done.stdout.contains(told), "{}", done.stdout);
+    assert!(done.stdout.contains("2 run files were"), "{}", done.stdout);
+    done.failed(3, &["one run file stays as it is"]);
+    assert!(std::fs::read(&deep).unwrap() == before);
+    let left = std::fs::read_dir(&results).unwrap().flatten();
+    let drafts = left.filter(|entry| entry.path().to_string_lossy().contains("p1234_r1"));
+    assert_eq!(drafts.count(), 1, "what it had begun is gone");
+}
+
+#[test]
+fn a_folder_of_results_that_cannot_be_written_is_told_before_anything_is_changed() {
+    let site = Site::of_format("0");
+    let results = site.db().join("extracted_data");
+    std::fs::remove_dir_all(&results).unwrap();
+    std::fs::write(&results, "no folder").unwrap();
+    for arguments in [&["migrate"][..], &["migrate", "--dry-run"]] {
+        site.run(arguments).failed(1, &["extracted_data: "]);
+    }
+    let told = site.run(&["migrate", "--check"]);
+    told.failed(1, &["extracted_data: Not a directory"]);
+}
