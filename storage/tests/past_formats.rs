@@ -387,7 +387,11 @@ fn a_copy_of_before_the_steps_brings_back_the_run_files_too() {
             assert_eq!(after.get(&aside), converted.get(path));
         }
         assert_eq!(content_of(&folder, from), before.1);
-        convert(folder.path(), from);
+        // And forth again: also what was put into a run's file after it was converted.
+        let copy = folder.path().join("runs.v4-backup.sqlite");
+        let restored = restore(folder.path(), &copy, Duration::ZERO).unwrap();
+        assert_eq!(restored.files, 3);
+        assert_eq!(tree(&results), converted);
         Database::open(folder.path()).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use runledger_migrations::{Format, backup};
+use runledger_migrations::{Format, LATEST, backup};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
@@ -101,16 +101,19 @@ fn look_at(path: &Path) -> Result<Copy> {
 
 /// Makes the database in `dir` what `copy` is, waiting at most `patience` for others. The database as it was is kept
 /// beside it. Programs that have it open go on with what it is then. With a format of before the steps, run files that
-/// were converted come back as well; those that replaced them are kept in `extracted_data/v4-backup/`.
+/// were converted come back as well; those that replaced them are kept in `extracted_data/v4-backup/`, and come back with a
+/// copy of the present format.
 ///
 /// # Errors
 /// [`Error::NotADatabase`] if the copy is none, [`Error::DatabaseBusy`], [`Error::DatabaseReadOnly`], ….
 pub fn restore(dir: &Path, copy: &Path, patience: Duration) -> Result<Restored> {
     let format = look_at(copy)?.format;
     let path = dir.join(FILE_NAME);
+    let mut was = Format::Numbered(LATEST);
     let kept = match look_for(dir, &path).and_then(|()| look_at(&path)) {
         Ok(now) => {
-            let kept = keep(&path, now.format)?;
+            was = now.format;
+            let kept = keep(&path, was)?;
             overwrite(&path, copy, patience)?;
             kept
         }
@@ -119,8 +122,11 @@ pub fn restore(dir: &Path, copy: &Path, patience: Duration) -> Result<Restored> 
         }
         Err(other) => return Err(other),
     };
-    let files = match format {
-        Format::Wide | Format::Intermediate => put_back(dir, format),
+    let latest = Format::Numbered(LATEST);
+    let files = match (was, format) {
+        (_, Format::Wide | Format::Intermediate) => put_back(dir, format, latest),
+        // Going back was a mistake: the files of then belong to the table of then.
+        (Format::Wide | Format::Intermediate, _) => put_back(dir, latest, was),
         _ => Ok(0),
     };
     let files = files.map_err(|source| Error::File {

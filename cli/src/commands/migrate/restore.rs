@@ -33,7 +33,7 @@ pub(super) fn run(dir: &Path, named: Option<&Path>, yes: bool) -> Result {
     );
     if restored.files > 0 {
         println!(
-            "{} run files are what they were before they were converted.",
+            "{} run files are what they were then, too; those that were there are kept beside them.",
             restored.files
         );
     }

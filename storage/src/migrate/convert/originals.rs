@@ -3,12 +3,13 @@
 //! A file is linked into their folder first, then the new one takes its name in one rename: at every instant a run
 //! has a whole file, and one that has another file there is done.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use runledger_migrations::{Format, LATEST};
+use runledger_migrations::Format;
 
 use crate::sharing::share_folder;
 use crate::{results_dir, sharing};
@@ -63,29 +64,46 @@ fn keep(file: &Path, original: &Path) -> io::Result<()> {
     results_dir::sync_folder_of(original)
 }
 
-/// Puts the originals of a database of format `from` back; what is in their places goes to a folder of the present
-/// format's. Returns how many there were.
-pub(in crate::migrate) fn put_back(dir: &Path, from: Format) -> io::Result<usize> {
+/// Puts the run files back that are kept of format `to`; what is in their places is kept as of format `from`. Returns how
+/// many there were.
+pub(in crate::migrate) fn put_back(dir: &Path, to: Format, from: Format) -> io::Result<usize> {
     let results = results_dir::path(dir);
-    let entries = match fs::read_dir(folder(dir, from)) {
+    let kept = folder(dir, to);
+    let files = match newest(&kept) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
+        files => files?,
     };
-    let aside = folder(dir, Format::Numbered(LATEST));
-    let mut count = 0;
-    for entry in entries {
-        let original = entry?.path();
-        let file = results.join(original.file_name().unwrap_or_default());
-        if is_replaced(&file, &original) {
+    let aside = folder(dir, from);
+    for (name, (_, original)) in &files {
+        let file = results.join(name);
+        if is_replaced(&file, original) {
             fs::create_dir_all(&aside)?;
             share_folder(&aside)?;
             fs::hard_link(&file, free(&aside, &file))?;
         }
-        fs::rename(&original, &file)?;
-        count += 1;
+        fs::rename(original, &file)?;
     }
     results_dir::sync_folder_of(&results.join("."))?;
-    Ok(count)
+    // Older ones may still be in it.
+    let _ = fs::remove_dir(kept);
+    Ok(files.len())
+}
+
+/// The files in a folder by the names that they had, of several of one name (`p1_r2.h5`, `p1_r2-2.h5`) the last.
+fn newest(folder: &Path) -> io::Result<BTreeMap<String, (u32, PathBuf)>> {
+    let mut found: BTreeMap<String, (u32, PathBuf)> = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let numbered = stem.rsplit_once('-');
+        let numbered = numbered.and_then(|(stem, number)| Some((stem, number.parse().ok()?)));
+        let (stem, number) = numbered.unwrap_or((&stem, 1));
+        let name = format!("{stem}.h5");
+        if found.get(&name).is_none_or(|(known, _)| *known < number) {
+            found.insert(name, (number, path.clone()));
+        }
+    }
+    Ok(found)
 }
 
 /// A name like the file's that is free in a folder.
