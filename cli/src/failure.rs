@@ -1,7 +1,15 @@
 //! The rim where errors meet people: which thing, what is wrong, what to do next, and the exit code.
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
+
+use runledger_listener::queue::TRY_AGAIN;
+
+/// Says something on stderr. Where that is a log on a disk that is full, nobody can be told, and the work goes on.
+pub(crate) fn say(words: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
 
 /// Why a command did not do all that it was asked to.
 #[derive(Debug, Clone)]
@@ -44,6 +52,12 @@ impl Failure {
         self
     }
 
+    /// It came to nothing because of a disk or another program, and may succeed later.
+    pub(crate) fn for_now(mut self) -> Self {
+        self.code = u8::try_from(TRY_AGAIN).unwrap_or(self.code);
+        self
+    }
+
     fn hinted(self, hint: Option<&str>) -> Self {
         match hint {
             Some(hint) => self.hint(hint),
@@ -59,9 +73,9 @@ impl Failure {
 
     /// Tells the user on stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        say(format_args!("error: {}", self.message));
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            say(format_args!("hint: {hint}"));
         }
         ExitCode::from(self.code)
     }
@@ -101,7 +115,7 @@ impl From<runledger_storage::Error> for Failure {
             ),
             _ => None,
         };
-        Self::new(&error).hinted(hint)
+        Self::new(error.with_causes()).hinted(hint)
     }
 }
 
@@ -135,7 +149,7 @@ impl From<runledger_listener::Error> for Failure {
         match error {
             E::Storage(error) => error.into(),
             E::Context(error) => error.into(),
-            error => Self::new(error),
+            error => Self::new(error.with_causes()),
         }
     }
 }

@@ -93,7 +93,10 @@ where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        // It would be told on stderr, and that panics where stderr is a log on the same full disk.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => layer.with_ansi(is_terminal).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

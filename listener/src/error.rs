@@ -91,15 +91,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may succeed later without anybody doing anything about it in particular: a disk that is full or
+    /// away, another program's lock.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Storage(why) => why.is_transient(),
+            Self::Ledger { .. } | Self::ListenerDb { .. } | Self::Log { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The error with what caused it.
     pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
+        match self {
+            Self::Storage(why) => why.with_causes(),
+            other => other.to_string(),
         }
-        text
     }
 }
 

@@ -13,9 +13,9 @@ use crate::Result;
 use crate::backoff;
 use crate::counting::counted;
 use crate::job::Job;
-use crate::ledger::{self, Ending, Entry, Ledger, Setback, State};
+use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
-use crate::queue::{Account, Ended, Fault, open_log};
+use crate::queue::{Account, Ended, Fault, TRY_AGAIN, open_log};
 use crate::updates::{FILE_SUBMISSIONS, Update};
 
 /// How often what fails through no fault of the job is tried again, and when.
@@ -95,21 +95,21 @@ pub fn settle(
     let Some(entry) = ledger.job(id)? else {
         return Ok(Outcome::Elsewhere);
     };
-    let last = ledger
-        .last_attempt(id)?
-        .map_or(*attempt, |last| last.number);
-    let outcome = match verdict(&entry, *attempt == last, account, retries) {
+    let last = ledger.last_attempt(id)?;
+    let is_last = last.as_ref().is_none_or(|last| last.number == *attempt);
+    let account = &known_better(account, last.filter(|_| is_last));
+    let outcome = match verdict(&entry, is_last, account, retries) {
         Verdict::Known(outcome) => {
-            leave_nothing(&entry, *attempt, publisher);
+            leave_nothing(&entry, *attempt, publisher)?;
             outcome
         }
         Verdict::Again => {
-            plan_again(ledger, &entry, ended, retries)?;
+            plan_again(ledger, &entry, *attempt, &account.words, retries)?;
             publish_end(job, publisher);
             Outcome::Again
         }
         Verdict::Over(state, why) => {
-            close(job, *attempt, &why, publisher);
+            close(job, *attempt, &why, publisher)?;
             ledger.end(id, *attempt, state, Some(&why), None)?;
             Outcome::Failed
         }
@@ -118,6 +118,16 @@ pub fn settle(
     ledger.note_end(id, *attempt, account.ending, account.peak_memory, words)?;
     ledger.settled(id, *attempt)?;
     Ok(outcome)
+}
+
+/// What the job itself said of its end, where its exit code is all that its queue knows.
+fn known_better(account: &Account, attempt: Option<Attempt>) -> Account {
+    let told = attempt.and_then(|attempt| attempt.reason);
+    let told = told.filter(|_| account.ending == Ending::Exit(TRY_AGAIN));
+    Account {
+        words: told.unwrap_or_else(|| account.words.clone()),
+        ..account.clone()
+    }
 }
 
 fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -> Verdict {
@@ -140,43 +150,49 @@ fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -
                     Fault::Vanished => State::Lost,
                     _ => State::Failed,
                 };
-                Verdict::Over(
-                    state,
-                    format!(
-                        "{why}; it was tried {}",
-                        counted(entry.failures as usize + 1, "time")
-                    ),
-                )
+                Verdict::Over(state, after_tries(why, entry.failures as usize + 1))
             }
         },
     }
 }
 
-fn plan_again(ledger: &mut Ledger, entry: &Entry, ended: &Ended, retries: &Retries) -> Result<()> {
+fn after_tries(why: &str, tries: usize) -> String {
+    match tries {
+        1 => why.to_owned(),
+        _ => format!("{why}; it was tried {}", counted(tries, "time")),
+    }
+}
+
+fn plan_again(
+    ledger: &mut Ledger,
+    entry: &Entry,
+    attempt: u32,
+    why: &str,
+    retries: &Retries,
+) -> Result<()> {
     let wait = retries.wait(entry.failures);
-    let why = &ended.account.words;
     let setback = Setback {
-        reason: why.clone(),
+        reason: why.to_owned(),
         counts: true,
         next_try: Some(ledger::now() + wait.as_secs_f64()),
     };
-    let attempt = (ended.job.processing_id.clone(), ended.attempt);
-    ledger.set_back(&[attempt], &setback)
+    ledger.set_back(&[(entry.job.processing_id.clone(), attempt)], &setback)
 }
 
 /// A job has failed for good: what its attempts had finished is kept.
-fn close(job: &Job, attempt: u32, why: &str, publisher: &mut Publisher) {
-    let kept = hand_in(job, attempt, why);
+fn close(job: &Job, attempt: u32, why: &str, publisher: &mut Publisher) -> Result<()> {
+    let kept = hand_in(job, attempt, why)?;
     if let Kept::Fragment(fragment) = &kept {
         announce(job, fragment, publisher);
     }
     write_log(job, &format!("The job did not finish: {why}. {kept}\n"));
     publish_end(job, publisher);
+    Ok(())
 }
 
 /// How the job went is known; what this attempt or an earlier one left half-written is handed in, unless a
 /// complete result is there.
-fn leave_nothing(entry: &Entry, attempt: u32, publisher: &mut Publisher) {
+fn leave_nothing(entry: &Entry, attempt: u32, publisher: &mut Publisher) -> Result<()> {
     let job = &entry.job;
     for number in 1..=attempt {
         let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(number));
@@ -187,11 +203,12 @@ fn leave_nothing(entry: &Entry, attempt: u32, publisher: &mut Publisher) {
             // What cannot be removed is found by whoever looks after the disk.
             let _ = std::fs::remove_file(writing);
         } else if let Kept::Fragment(fragment) =
-            hand_in(job, number, entry.message.as_deref().unwrap_or("it ended"))
+            hand_in(job, number, entry.message.as_deref().unwrap_or("it ended"))?
         {
             announce(job, &fragment, publisher);
         }
     }
+    Ok(())
 }
 
 /// What is kept of a job that did not finish.
@@ -215,24 +232,26 @@ impl fmt::Display for Kept {
 }
 
 /// Completes the fragment that the job was writing, if there is one; the variable that was running gets the reason.
-fn hand_in(job: &Job, attempt: u32, why: &str) -> Kept {
+/// What the disk does not take now is still there, to be handed in later.
+fn hand_in(job: &Job, attempt: u32, why: &str) -> Result<Kept> {
     let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(attempt));
     if !writing.is_file() {
-        return Kept::NothingOpen;
+        return Ok(Kept::NothingOpen);
     }
     let running: Vec<_> = fragment::running(&writing)
         .map(|name| (name, died(why)))
         .into_iter()
         .collect();
     match fragment::salvage(&writing, &running) {
-        Ok(ready) => Kept::Fragment(ready),
+        Ok(ready) => Ok(Kept::Fragment(ready)),
+        Err(why) if why.is_transient() => Err(why.into()),
         Err(why) => {
             error!(
                 proposal = job.run.proposal.0,
                 run = job.run.number.0,
                 "what the job had finished cannot be read: {why}"
             );
-            Kept::Unreadable(why.to_string())
+            Ok(Kept::Unreadable(why.with_causes()))
         }
     }
 }

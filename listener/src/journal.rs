@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use runledger_storage::database::holder;
 use runledger_storage::file_system;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 /// Readers and a writer side by side where the file system can do that (a write-ahead log needs shared memory); and nothing that was committed is lost when
 /// the power goes.
@@ -15,4 +16,21 @@ pub(crate) fn settle(connection: &Connection, folder: &Path) -> rusqlite::Result
     };
     connection.pragma_update(None, "journal_mode", mode)?;
     connection.pragma_update(None, "synchronous", "FULL")
+}
+
+/// SQLite's words for what is wrong with the file at `path`; of one that is locked, by whom.
+pub(crate) fn reason(path: &Path, error: &rusqlite::Error) -> String {
+    let is_locked = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+    match holder(path).filter(|_| is_locked) {
+        Some(who) => format!("{error} by {who}"),
+        None => error.to_string(),
+    }
+}
+
+/// The same, of a failure on the way to the latest schema.
+pub(crate) fn reason_of_migration(path: &Path, error: &runledger_migrations::Error) -> String {
+    match error {
+        runledger_migrations::Error::Sqlite(error) => reason(path, error),
+        other => other.to_string(),
+    }
 }

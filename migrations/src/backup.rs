@@ -77,6 +77,9 @@ fn keep(mut draft: TempPath, to: &Path) -> std::io::Result<PathBuf> {
             Err(refused) => return Err(refused.error),
         }
     }
+    // The original is changed next: its copy has to be found after a power cut.
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(kept)
 }
 

@@ -195,17 +195,41 @@ pub enum Error {
 /// What most functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Whether the disk is at fault, and not a path or a permission.
+fn is_of_the_disk(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(hdf5::is_errno_of_the_disk)
+}
+
 impl Error {
     /// Whether the same call may succeed later without anybody doing anything about it in particular:
     /// another program's lock, a full disk, a network file system that is away for a while.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::DatabaseBusy { .. } | Self::DatabaseFull { .. } => true,
+            Self::DatabaseBusy { .. } | Self::DatabaseFull { .. } | Self::RunFileBusy { .. } => {
+                true
+            }
             Self::Sqlite { source, .. } => {
                 source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
             }
+            Self::File { source, .. } => is_of_the_disk(source),
+            Self::Results { reason, .. } => hdf5::is_of_the_disk(reason),
             _ => false,
         }
+    }
+
+    /// The error with what caused it.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let words = error.to_string();
+            // Some say it themselves.
+            if !text.contains(&words) {
+                text = format!("{text}: {words}");
+            }
+            cause = error.source();
+        }
+        text
     }
 
     /// Whether the operating system refused to read or write results, which says nothing about what is in them.

@@ -1,7 +1,7 @@
 //! The folder `extracted_data` of a database: its files' names, and making changes in it last.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
@@ -74,7 +74,27 @@ pub(crate) fn settle_new(draft: &Path, place: &Path) -> Result<()> {
     })
 }
 
+/// Copies a file byte by byte, to one that is new: the system's own copy may let both share what is on the disk, or is
+/// not.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let _ = fs::remove_file(to);
+    let mut from = open_regular(from)?;
+    let mut to = File::create_new(to)?;
+    let mut bytes = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut bytes) {
+            Ok(0) => return Ok(()),
+            Ok(count) => to.write_all(&bytes[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Makes what was made, renamed or removed in a file's folder last.
 pub(crate) fn sync_folder_of(file: &Path) -> io::Result<()> {
-    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -75,10 +75,15 @@ fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]
         let _ = fs::remove_file(draft);
         return Err(failed(failure));
     }
-    match is_new {
+    let settled = match is_new {
         true => results_dir::settle_new(draft, place),
         false => results_dir::settle(draft, place),
+    };
+    if settled.is_err() {
+        // The next one is composed anew: what could not be made to last is not to be believed.
+        let _ = fs::remove_file(draft);
     }
+    settled
 }
 
 /// The run's file with what is new behind its end; None where it has to be composed anew.

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use runledger_context::run::RunId;
+use runledger_listener::Error;
 use runledger_listener::extraction::{self, ExtractionSettings};
 use runledger_listener::job::{Job, Request};
 use runledger_listener::queue::{host_name, task_command, user_name};
@@ -11,25 +12,26 @@ use runledger_storage::Database;
 
 use super::{Site, stop};
 use crate::arguments::{Choice, Extract};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 
 /// Evaluates one run of the database in `dir`.
 pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
     // Before the log's first line: a folder without a database has no log.
-    Database::open(dir)?;
+    Database::open(dir).map_err(|why| failure(why.into()))?;
     let attempt = extract.attempt;
     let job = job(dir, extract);
-    eprintln!("\n{}", first_line(&job));
+    say(format_args!("\n{}", first_line(&job)));
     if let Some(number) = attempt {
-        eprintln!("{}", mark(&job.processing_id, number));
+        say(mark(&job.processing_id, number));
     }
     let settings = ExtractionSettings {
         stop: stop::of_job()?,
         ..site.extraction()
     };
-    let extracted = extraction::extract(&job, attempt, &settings, site.publisher()?)?;
+    let extracted = extraction::extract(&job, attempt, &settings, site.publisher()?);
+    let extracted = extracted.map_err(failure)?;
     if let Some(why) = extracted.refused {
-        eprintln!("nothing is done here: {why}");
+        say(format_args!("nothing is done here: {why}"));
         return Ok(());
     }
     if let Some(follow_up) = &extracted.follow_up {
@@ -44,6 +46,14 @@ pub(super) fn run(dir: &Path, extract: Extract, site: &Site) -> Result {
     }
 }
 
+/// What may succeed later is told from what would fail again: the listener tries it again.
+fn failure(why: Error) -> Failure {
+    match why.is_transient() {
+        true => Failure::from(why).for_now(),
+        false => why.into(),
+    }
+}
+
 /// The job that follows is in the ledger: where it cannot be submitted from a node, a listener does that.
 fn submit(dir: &Path, follow_up: &Job, site: &Site) {
     let submitted = site.dispatcher().and_then(|dispatcher| {
@@ -53,7 +63,7 @@ fn submit(dir: &Path, follow_up: &Job, site: &Site) {
         Ok(())
     });
     if let Err(why) = submitted {
-        eprintln!("the job for the cluster variables is left to the listener:");
+        say("the job for the cluster variables is left to the listener:");
         why.report();
     }
 }

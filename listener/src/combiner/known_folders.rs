@@ -20,6 +20,8 @@ pub(super) struct KnownFolders {
     /// The combiner's own folder.
     dir: PathBuf,
     all: BTreeSet<PathBuf>,
+    /// Those that are not written down yet.
+    new: BTreeSet<PathBuf>,
 }
 
 impl KnownFolders {
@@ -28,21 +30,33 @@ impl KnownFolders {
         Self {
             dir: dir.to_path_buf(),
             all: remembered(&dir.join(REMEMBERED)),
+            new: BTreeSet::new(),
         }
     }
 
     /// A fragment was announced there.
     pub(super) fn add(&mut self, folder: &Path) {
-        if !self.all.insert(folder.to_path_buf()) {
-            return;
+        if self.all.insert(folder.to_path_buf()) {
+            self.new.insert(folder.to_path_buf());
+            self.write_down();
         }
-        if let Err(why) = remember(&self.dir.join(REMEMBERED), folder) {
-            warn!(folder = %folder.display(), "will not be looked through after a restart, unless it is watched or heard of: {why}");
-        }
+    }
+
+    /// What the disk does not take now it gets again later.
+    fn write_down(&mut self) {
+        let file = self.dir.join(REMEMBERED);
+        self.new.retain(|folder| match remember(&file, folder) {
+            Ok(()) => false,
+            Err(why) => {
+                warn!(folder = %folder.display(), "would not be looked through after a restart now: {} cannot be written: {why}", file.display());
+                true
+            }
+        });
     }
 
     /// All of them; the listener may have come to watch new ones.
     pub(super) fn all(&mut self) -> Vec<PathBuf> {
+        self.write_down();
         if self.dir.join(FILE_NAME).is_file() {
             match ListenerDb::open(&self.dir).and_then(|db| db.sites()) {
                 Ok(sites) => self

@@ -105,7 +105,7 @@ pub(super) fn perform(work: &Work, tells: bool) -> Answer {
         Work::Examine(submission) => examine(submission),
         Work::Name(submission) => name(submission),
     };
-    done.unwrap_or_else(|why| Answer::Failed(why.to_string()))
+    done.unwrap_or_else(|why| Answer::Failed(why.with_causes()))
 }
 
 /// A folder whose database is gone, or not to be seen just now, has nothing to merge.

@@ -20,12 +20,12 @@ use runledger_storage::Database;
 use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
 
-use crate::Result;
 use crate::job::Job;
-use crate::ledger::{Claim, Ledger, Planned, Progress, State};
+use crate::ledger::{Claim, Ending, Ledger, Planned, Progress, State};
 use crate::publisher::Publisher;
-use crate::queue::{Process, Surroundings};
+use crate::queue::{Process, Surroundings, TRY_AGAIN};
 use crate::updates::{Update, VariableSet};
+use crate::{Error, Result};
 use handover::Handover;
 use telling::{Heartbeat, Telling};
 use work::Work;
@@ -77,7 +77,8 @@ pub struct Extracted {
 
 /// Does a job, as the attempt of this number or as a new one. In Slurm a job for the `cluster=True` variables
 /// follows from it, elsewhere they are evaluated here as well. However it ends, that is in the ledger; that it was told
-/// to stop by Slurm, Slurm itself tells better.
+/// to stop by Slurm, Slurm itself tells better, and what a [disk or a lock](Error::is_transient) kept from ending is for
+/// another try.
 ///
 /// # Errors
 /// What kept it from beginning. What goes wrong in a variable is its result, no error.
@@ -114,7 +115,11 @@ pub fn extract(
         }
     }
     // In this order: who hears of the end finds it in the ledger.
-    if !is_for_the_queue_to_tell(&done, settings) {
+    if let Err(why) = &done
+        && why.is_transient()
+    {
+        leave_to_another_try(&ledger, job, attempt, why);
+    } else if !is_for_the_queue_to_tell(&done, settings) {
         let (state, why) = verdict(&done);
         let progress = done.as_ref().ok().and_then(|extracted| extracted.progress);
         ledger.end(&job.processing_id, attempt, state, why.as_deref(), progress)?;
@@ -148,6 +153,14 @@ fn is_for_the_queue_to_tell(done: &Result<Extracted>, settings: &ExtractionSetti
     is_in_slurm && cut_short.is_some_and(|cut_short| cut_short.stopped)
 }
 
+/// Our exit code says that it is worth one; why, only we know.
+fn leave_to_another_try(ledger: &Ledger, job: &Job, attempt: u32, why: &Error) {
+    let (ending, words) = (Ending::Exit(TRY_AGAIN), why.with_causes());
+    if let Err(also) = ledger.note_end(&job.processing_id, attempt, ending, None, &words) {
+        warn!("why the job ends cannot be written down: {also}");
+    }
+}
+
 fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
     match done {
         Ok(Extracted {
@@ -157,7 +170,7 @@ fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
             cut_short: Some(cut_short),
             ..
         }) => (State::Failed, Some(cut_short.why.clone())),
-        Err(error) => (State::Failed, Some(error.to_string())),
+        Err(error) => (State::Failed, Some(error.with_causes())),
     }
 }
 

@@ -125,22 +125,25 @@ impl Ledger {
     }
 
     fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
-        result.map_err(|reason| Error::Ledger {
+        result.map_err(|error| Error::Ledger {
             path: self.path.clone(),
-            reason: reason.to_string(),
+            reason: journal::reason(&self.path, &error),
         })
     }
 }
 
 fn prepare(path: &Path, patience: Duration) -> std::result::Result<Connection, String> {
-    let mut connection = Connection::open(path).map_err(|e| e.to_string())?;
+    let reason = |error| journal::reason(path, &error);
+    let mut connection = Connection::open(path).map_err(reason)?;
     let settle = |connection: &Connection| -> rusqlite::Result<()> {
         connection.busy_timeout(patience)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         journal::settle(connection, path.parent().unwrap_or(Path::new(".")))
     };
-    settle(&connection).map_err(|e| e.to_string())?;
-    CHAIN.climb(&mut connection).map_err(|e| e.to_string())?;
+    settle(&connection).map_err(reason)?;
+    CHAIN
+        .climb(&mut connection)
+        .map_err(|error| journal::reason_of_migration(path, &error))?;
     Ok(connection)
 }
 

@@ -93,18 +93,19 @@ impl ListenerDb {
     fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
         result.map_err(|reason| Error::ListenerDb {
             path: self.path.clone(),
-            reason: reason.to_string(),
+            reason: journal::reason(&self.path, &reason),
         })
     }
 }
 
 fn prepare(path: &Path, dir: &Path, patience: Duration) -> std::result::Result<Connection, String> {
-    let mut connection = Connection::open(path).map_err(|e| e.to_string())?;
-    connection
-        .busy_timeout(patience)
-        .map_err(|e| e.to_string())?;
-    journal::settle(&connection, dir).map_err(|e| e.to_string())?;
-    CHAIN.climb(&mut connection).map_err(|e| e.to_string())?;
+    let reason = |error| journal::reason(path, &error);
+    let mut connection = Connection::open(path).map_err(reason)?;
+    connection.busy_timeout(patience).map_err(reason)?;
+    journal::settle(&connection, dir).map_err(reason)?;
+    CHAIN
+        .climb(&mut connection)
+        .map_err(|error| journal::reason_of_migration(path, &error))?;
     Ok(connection)
 }
 

@@ -32,6 +32,10 @@ const PACE: Pace = Pace {
     gone_after: Duration::from_secs(1),
 };
 
+/// The exit code of a job that came to nothing because of a disk or another program's lock, and is worth another try:
+/// `EX_TEMPFAIL` of sysexits.h.
+pub const TRY_AGAIN: i32 = 75;
+
 /// How jobs are run here.
 #[derive(Debug, Clone)]
 pub struct LocalSettings {
@@ -249,6 +253,7 @@ pub(super) fn account(ending: Ending) -> Account {
         ending,
         fault: match ending {
             Ending::Unseen => Fault::Vanished,
+            Ending::Exit(TRY_AGAIN) => Fault::Queue,
             _ => Fault::Job,
         },
         peak_memory: None,
@@ -259,6 +264,9 @@ pub(super) fn account(ending: Ending) -> Account {
 /// How a process ended, in words.
 pub(crate) fn describe(ending: Ending) -> String {
     match ending {
+        Ending::Exit(TRY_AGAIN) => {
+            "its disk, or a database, was full, locked or away; the run's log says more".into()
+        }
         Ending::Exit(code) => format!("its process ended with exit code {code}"),
         Ending::Signal(number) => match Signal::try_from(number) {
             Ok(signal) => format!("its process was ended by {signal}"),

@@ -12,7 +12,7 @@ mod surroundings;
 
 pub use foreground::run_in_foreground;
 pub(crate) use local::open_log;
-pub use local::{LocalQueue, LocalSettings};
+pub use local::{LocalQueue, LocalSettings, TRY_AGAIN};
 pub use process::Process;
 pub use recorder::Recorder;
 pub use slurm::{Netgroup, SlurmQueue, SlurmSettings, task_command};

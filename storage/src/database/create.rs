@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::{Database, FILE_NAME};
 use crate::error::{Error, Result};
+use crate::results_dir;
 use crate::sharing::{share_file, share_folder};
 
 /// How many jobs of one reprocessing run at a time, unless the users set it otherwise.
@@ -62,7 +63,7 @@ fn publish(dir: &Path, path: &Path, proposal: Proposal) -> Result<()> {
     fill(&draft, path, proposal)?;
     share_file(&draft).map_err(file)?;
     match draft.persist_noclobber(path) {
-        Ok(()) => Ok(()),
+        Ok(()) => results_dir::sync_folder_of(path).map_err(file),
         Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => {
             Err(Error::DatabaseExists { path: path.into() })
         }

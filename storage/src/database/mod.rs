@@ -28,7 +28,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Error, Result};
 
-pub(crate) use holder::holder;
+pub use holder::holder;
 pub(crate) use open::{BUSY_TIMEOUT, connect, is_writable, look_for};
 
 pub use cells::{COMPUTED, MANUAL, Saved};

@@ -55,18 +55,25 @@ impl FragmentWriter {
             }
             Ok(file)
         };
-        let file = begin().map_err(|reason| Error::results(&path, folder.words(&reason)))?;
+        let begun = begin().map_err(|reason| Error::results(&path, folder.words(&reason)));
         // For whoever merges it.
-        sharing::share_file(&way).map_err(|source| Error::File {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Self {
-            file,
-            folder,
-            path,
-            next_dimension: 0,
-        })
+        let shared = begun.and_then(|file| {
+            let shared = sharing::share_file(&way).map(|()| file);
+            shared.map_err(|source| file_error(&path, source))
+        });
+        match shared {
+            Ok(file) => Ok(Self {
+                file,
+                folder,
+                path,
+                next_dimension: 0,
+            }),
+            Err(why) => {
+                // What there is of it has nothing in it.
+                let _ = std::fs::remove_file(&way);
+                Err(why)
+            }
+        }
     }
 
     /// The file.
@@ -207,17 +214,22 @@ impl FragmentWriter {
     /// Completes the fragment; returns where it is then.
     ///
     /// # Errors
-    /// [`Error::Results`], [`Error::File`].
+    /// [`Error::Results`], [`Error::File`]; nothing is left then.
     pub fn finish(self) -> Result<PathBuf> {
         let Self {
             file, folder, path, ..
         } = self;
         let way = folder.at(path.file_name().unwrap_or_default());
-        forget_notes(&file).map_err(|reason| Error::results(&path, reason))?;
-        file.flush()
-            .and_then(|()| file.close())
-            .map_err(|error| Error::results(&path, words(error)))?;
-        let place = complete(&way).map_err(|error| folder.naming(error))?;
+        let place = ready_path(&way);
+        let finished = close(file)
+            .map_err(|reason| Error::results(&way, reason))
+            .and_then(|()| complete(&way, &place));
+        if finished.is_err() {
+            // After an `fsync` that failed the system may have forgotten what it could not write, and a later one that
+            // succeeds says nothing about it: nobody is to believe this file.
+            let _ = std::fs::remove_file(&way);
+        }
+        finished.map_err(|error| folder.naming(error))?;
         Ok(folder.shown(&place))
     }
 
@@ -230,6 +242,11 @@ impl FragmentWriter {
         // A file that cannot even be removed is found by whoever looks after the disk.
         let _ = std::fs::remove_file(folder.at(path.file_name().unwrap_or_default()));
     }
+}
+
+fn close(file: File) -> hdf5::Outcome {
+    forget_notes(&file)?;
+    file.flush().and_then(|()| file.close()).map_err(words)
 }
 
 fn ready_path(writing: &Path) -> PathBuf {
@@ -270,35 +287,50 @@ pub fn running(writing: &Path) -> Option<String> {
 }
 
 /// Completes the fragment of a job that died while it was written, with errors for what it did not finish.
-/// Returns where it is then.
+/// Returns where it is then. It is written anew: nobody knows what the job, or the disk, has told about the old file.
 ///
 /// # Errors
-/// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read.
+/// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read. [`Error::File`]: the disk does
+/// not take it now. The file is as it was then.
 pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
     results_dir::with_file(writing, |way| salvage_file(way, failures))?;
     Ok(ready_path(writing))
 }
 
-fn salvage_file(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
-    let failed = |reason: String| Error::results(writing, reason);
-    let file = hdf5::reopen(writing).map_err(failed)?;
-    for (name, failure) in failures {
-        save_failure(&file, name, failure).map_err(failed)?;
-    }
-    forget_notes(&file).map_err(failed)?;
-    file.close().map_err(|error| failed(words(error)))?;
-    complete(writing)
+fn salvage_file(writing: &Path, failures: &[(String, Failure)]) -> Result<()> {
+    let (draft, place) = (writing.with_extension("salvaging"), ready_path(writing));
+    let salvaged = results_dir::copy(writing, &draft)
+        .map_err(|source| file_error(writing, source))
+        .and_then(|()| {
+            fill_in(&draft, failures).map_err(|reason| Error::results(writing, reason))?;
+            complete(&draft, &place)
+        });
+    // What is left of it says nothing that the old file does not say; that one is in the way from now on.
+    let _ = std::fs::remove_file(match salvaged {
+        Ok(()) => writing,
+        Err(_) => &draft,
+    });
+    salvaged
 }
 
-/// Returns where it is then.
-fn complete(writing: &Path) -> Result<PathBuf> {
-    let place = ready_path(writing);
-    order::put_last(writing).map_err(|source| Error::File {
-        path: writing.into(),
+fn fill_in(draft: &Path, failures: &[(String, Failure)]) -> hdf5::Outcome {
+    let file = hdf5::reopen(draft)?;
+    for (name, failure) in failures {
+        save_failure(&file, name, failure)?;
+    }
+    close(file)
+}
+
+fn complete(draft: &Path, place: &Path) -> Result<()> {
+    order::put_last(draft).map_err(|source| file_error(draft, source))?;
+    results_dir::settle(draft, place)
+}
+
+fn file_error(path: &Path, source: std::io::Error) -> Error {
+    Error::File {
+        path: path.into(),
         source,
-    })?;
-    results_dir::settle(writing, &place)?;
-    Ok(place)
+    }
 }
 
 fn write_plain(group: &Group, path: &str, data: &Data) -> hdf5::Outcome {

@@ -51,7 +51,7 @@ pub(crate) use enclosed::own_dataset;
 pub(crate) use links::{Link, links};
 pub(crate) use netcdf::write_netcdf;
 pub(crate) use reading::{Attribute, Content, attributes, content};
-pub(crate) use refusals::{is_not_written, is_of_the_system};
+pub(crate) use refusals::{is_errno_of_the_disk, is_not_written, is_of_the_disk, is_of_the_system};
 pub(crate) use superblock::Superblock;
 pub(crate) use taking_stock::{Stock, take_stock};
 pub(crate) use whole::{array, values};

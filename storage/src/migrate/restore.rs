@@ -176,7 +176,9 @@ fn replace(dir: &Path, path: &Path, copy: &Path) -> Result<PathBuf> {
     };
     let draft = tempfile::Builder::new().prefix(".runs-").tempfile_in(dir);
     let draft = draft.map_err(file)?.into_temp_path();
-    fs::copy(copy, &draft).map_err(file)?;
+    fs::copy(copy, &draft)
+        .and_then(|_| fs::File::open(&draft)?.sync_all())
+        .map_err(file)?;
     let kept = aside(path);
     for end in ["-wal", "-shm", "-journal", ""] {
         match fs::rename(with_end(path, end), with_end(&kept, end)) {
@@ -185,7 +187,9 @@ fn replace(dir: &Path, path: &Path, copy: &Path) -> Result<PathBuf> {
         }
     }
     draft.persist(path).map_err(|refused| file(refused.error))?;
-    share_file(path).map_err(file)?;
+    share_file(path)
+        .and_then(|()| results_dir::sync_folder_of(path))
+        .map_err(file)?;
     Ok(kept)
 }
 

@@ -15,6 +15,9 @@ use crate::combiner::workers::Number;
 /// A fragment that was announced and cannot be seen is waited for this long; after that, looking finds it.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What waits for so long is told, once, and then whenever it was tried after the longest wait.
+const TELL: Duration = Duration::from_secs(4);
+
 impl Service {
     pub(super) fn answered(&mut self, number: Number, answer: Answer) {
         self.workers.is_free(number);
@@ -104,15 +107,14 @@ impl Service {
         let of_run = task.work.run();
         let proposal = of_run.map(|run| run.proposal.0);
         let run = of_run.map(|run| run.number.0);
-        if task.wait < LONGEST_RETRY {
-            debug!(proposal, run, folder, "its fragments wait: {why}");
-        } else {
-            warn!(proposal, run, folder, "its fragments wait: {why}");
-            if task.message.is_none() {
-                return self.forget(&task.work);
-            }
+        match task.wait {
+            TELL | LONGEST_RETRY => warn!(proposal, run, folder, "its fragments wait: {why}"),
+            _ => debug!(proposal, run, folder, "its fragments wait: {why}"),
         }
-        self.again(task);
+        match task.message {
+            None if task.wait == LONGEST_RETRY => self.forget(&task.work),
+            _ => self.again(task),
+        }
     }
 
     fn again(&mut self, mut task: Task) {

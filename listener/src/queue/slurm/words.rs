@@ -3,7 +3,7 @@
 use nix::unistd::{Uid, User};
 
 use crate::ledger::Ending;
-use crate::queue::local::describe;
+use crate::queue::local::{TRY_AGAIN, describe};
 use crate::queue::{Account, Fault, JobState};
 
 use super::waiting;
@@ -50,6 +50,7 @@ pub(super) fn state(
         "FAILED" if ending == Ending::Unseen => {
             ended(Fault::Job, format!("Slurm says FAILED ({reason})"))
         }
+        "FAILED" if ending == Ending::Exit(TRY_AGAIN) => ended(Fault::Queue, describe(ending)),
         "FAILED" => ended(Fault::Job, describe(ending)),
         "TIMEOUT" => ended(
             Fault::Job,
@@ -111,6 +112,7 @@ mod tests {
             assert_eq!(end(word, Ending::Exit(0)).0, Fault::Queue, "{word}");
         }
         assert_eq!(end("FAILED", Ending::Signal(53)).0, Fault::Queue);
+        assert_eq!(end("FAILED", Ending::Exit(75)).0, Fault::Queue);
         assert_eq!(end("COMPLETED", Ending::Exit(0)).0, Fault::Vanished);
     }
 
