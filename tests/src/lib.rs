@@ -1,7 +1,9 @@
 //! What the end-to-end tests share: a site in a temporary folder, and the real programs at work in it.
 
 mod client;
+mod faulty_disk;
 mod kafka;
+mod mount;
 mod on_slurm;
 mod past;
 mod process;
@@ -14,6 +16,9 @@ mod wire;
 
 pub use client::{needs_window, python, script};
 pub use kafka::{Frozen, Kafka};
+pub use faulty_disk::FaultyDisk;
+pub use kafka::Kafka;
+pub use mount::Mount;
 pub use on_slurm::{OnSlurm, WAITING};
 pub use process::{Finished, Service, runledger};
 pub use real_part::{needs, needs_root};
