@@ -15,9 +15,8 @@ mod vitals;
 mod wire;
 
 pub use client::{needs_window, python, script};
-pub use kafka::{Frozen, Kafka};
 pub use faulty_disk::FaultyDisk;
-pub use kafka::Kafka;
+pub use kafka::{Frozen, Kafka};
 pub use mount::Mount;
 pub use on_slurm::{OnSlurm, WAITING};
 pub use process::{Finished, Service, runledger};

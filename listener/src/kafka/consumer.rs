@@ -1,6 +1,6 @@
 //! Reads topics as a member of a group; a message counts as read when its reader says so.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
 use tracing::{debug, trace, warn};
 
+use super::clock_watch::wake_when_set_back;
 use super::position::Positions;
 pub use super::position::Start;
 use super::properties::complaint;
@@ -39,7 +40,7 @@ pub struct ConsumerSettings {
 /// A member of a consumer group.
 pub struct Consumer {
     settings: ConsumerSettings,
-    inner: BaseConsumer<Positions>,
+    inner: Arc<BaseConsumer<Positions>>,
 }
 
 /// Positions are committed in the background, but only those that were stored. That the broker no longer has what is at
@@ -78,9 +79,16 @@ impl Consumer {
     pub fn new(settings: ConsumerSettings) -> Result<Self> {
         let positions = Positions::of(&settings.brokers, settings.start);
         match configuration(&settings).create_with_context(positions) {
-            Ok(inner) => Self { settings, inner }.subscribed(),
+            Ok(inner) => Self::of(settings, inner).subscribed(),
             Err(error) => Err(failed(&settings.brokers, &error)),
         }
+    }
+
+    fn of(settings: ConsumerSettings, inner: BaseConsumer<Positions>) -> Self {
+        let inner = Arc::new(inner);
+        // What it answers is of no interest.
+        wake_when_set_back(&inner, |inner| drop(inner.assignment()));
+        Self { settings, inner }
     }
 
     fn subscribed(self) -> Result<Self> {

@@ -1,5 +1,6 @@
 //! Kafka, at the rim: the one module that knows the client library.
 
+mod clock_watch;
 mod consumer;
 mod embedded;
 mod joining;

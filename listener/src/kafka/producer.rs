@@ -1,7 +1,7 @@
 //! Sends messages without waiting, and tells later which of them a broker has.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
 
+use super::clock_watch::wake_when_set_back;
 use super::outage::Outage;
 use super::properties::complaint;
 use super::undelivered::{TOGETHER, Undelivered};
@@ -22,6 +23,9 @@ const PARTITION: i32 = 0;
 
 /// How long one look at the library takes.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// How long a broker may take to answer when it is asked something.
+const LONG_LOOK: Duration = Duration::from_secs(1);
 
 /// One request under way at a time keeps the order when one has to be repeated.
 const ORDERED: (&str, &str) = ("max.in.flight.requests.per.connection", "1");
@@ -64,7 +68,7 @@ pub struct Delivery {
 /// Publishes messages; never waits but in [`flush`](Self::flush).
 pub struct Producer {
     brokers: String,
-    inner: BaseProducer<Reports>,
+    inner: Arc<BaseProducer<Reports>>,
 }
 
 impl Producer {
@@ -85,14 +89,23 @@ impl Producer {
         let brokers = settings.brokers.clone();
         client_config(&brokers, &ours, &settings.properties)
             .create_with_context(Reports::of(&brokers))
-            .map(|inner| Self {
-                inner,
-                brokers: brokers.clone(),
-            })
+            .map(|inner| Self::of(&brokers, inner))
             .map_err(|error| Error::Kafka {
                 brokers,
                 reason: complaint(&error),
             })
+    }
+
+    fn of(brokers: &str, inner: BaseProducer<Reports>) -> Self {
+        let inner = Arc::new(inner);
+        // What it answers is of no interest.
+        wake_when_set_back(&inner, |inner: &BaseProducer<Reports>| {
+            drop(inner.client().fetch_metadata(None, LONG_LOOK));
+        });
+        Self {
+            brokers: brokers.into(),
+            inner,
+        }
     }
 
     /// Hands one message over to the library. Its fate comes from
