@@ -54,6 +54,14 @@ pub enum Error {
         /// How it ended.
         how: String,
     },
+    /// What is in the place of the context file is none, or may not be read.
+    #[error("the context file {path} cannot be read: {reason}")]
+    UnreadableContextFile {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The folder, or its context file, is not there.
     #[error("there is no context file {path}")]
     NoContextFile {

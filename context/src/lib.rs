@@ -10,6 +10,7 @@ pub mod manifest;
 pub mod run;
 pub mod runtime;
 pub mod selection;
+pub mod text_file;
 pub mod value;
 pub mod worker;
 

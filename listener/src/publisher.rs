@@ -148,7 +148,7 @@ impl Publisher {
 
     /// Sends what waits in a database's outbox, if it is not under way already.
     pub fn drain(&mut self, database_dir: &Path) {
-        if !self.is_enabled() || !database_dir.join("ledger.sqlite").is_file() {
+        if !self.is_enabled() || !Ledger::is_in(database_dir) {
             return;
         }
         match Ledger::open(database_dir).and_then(|ledger| ledger.first_messages(AT_ONCE)) {

@@ -4,11 +4,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 use tempfile::TempPath;
 
 use crate::error::{Error, Result};
+use crate::opening::connect;
 
 /// How long another program may keep the database to itself before the copy is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,9 +54,9 @@ pub fn backup(database: &Path, to: &Path) -> Result<PathBuf> {
 }
 
 fn copy(database: &Path, draft: &Path) -> rusqlite::Result<()> {
-    let from = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let from = connect(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     from.busy_timeout(PATIENCE)?;
-    let mut to = Connection::open(draft)?;
+    let mut to = connect(draft, OpenFlags::default())?;
     match Backup::new(&from, &mut to)?.step(-1)? {
         StepResult::Done | StepResult::More => Ok(()),
         _ => Err(rusqlite::Error::SqliteFailure(
@@ -90,6 +91,8 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     fn database(folder: &Path) -> PathBuf {

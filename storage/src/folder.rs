@@ -101,7 +101,7 @@ pub(crate) fn way_to(opened: RawFd) -> PathBuf {
 /// Opens a regular file for reading: no link, and neither a pipe, which would wait for its other end. One that has
 /// other names, too, has to be for everybody: its name here may be by somebody who may not read it.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let file = opened(File::options().read(true), path)?;
+    let file = open_file(File::options().read(true), path)?;
     let about = file.metadata()?;
     match about.nlink() > 1 && about.mode() & 0o004 == 0 {
         true => Err(io::Error::other(
@@ -113,14 +113,18 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 
 /// Opens a regular file to change it, which has no other name.
 pub(crate) fn open_own(path: &Path) -> io::Result<File> {
-    let file = opened(File::options().read(true).write(true), path)?;
+    let file = open_file(File::options().read(true).write(true), path)?;
     match file.metadata()?.nlink() {
         1 => Ok(file),
         _ => Err(io::Error::other("it has other names, too")),
     }
 }
 
-pub(crate) fn opened(options: &mut std::fs::OpenOptions, path: &Path) -> io::Result<File> {
+/// Opens a regular file as `options` say: no link, and no pipe, which would wait for its other end.
+///
+/// # Errors
+/// The system's, and that something else is there.
+pub fn open_file(options: &mut std::fs::OpenOptions, path: &Path) -> io::Result<File> {
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file = options.open(path).map_err(|why| match why.raw_os_error() {
         Some(libc::ELOOP | libc::ENXIO | libc::EISDIR) => io::Error::other(NO_FILE),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use nix::libc;
 
-use crate::folder::{opened, way_to};
+use crate::folder::{open_file, way_to};
 
 /// Everybody reads and writes.
 const FILE: u32 = 0o666;
@@ -42,7 +42,7 @@ pub fn share_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// It cannot be opened, or is no regular file.
 pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = opened(options, path)?;
+    let file = open_file(options, path)?;
     widen_opened(&file, FILE)?;
     Ok(file)
 }

@@ -1,12 +1,13 @@
 //! `init`.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::Proposal;
-use runledger_storage::Database;
+use runledger_context::text_file;
 use runledger_storage::database::FILE_NAME;
+use runledger_storage::{Database, sharing};
 
 use super::Site;
 use crate::arguments::Init;
@@ -96,18 +97,18 @@ fn context_source(init: &Init, like: Option<&Path>) -> Result<Option<PathBuf>> {
 
 /// False where there was one.
 fn write_context(path: &Path, source: Option<&Path>) -> Result<bool> {
-    if path.exists() {
-        return Ok(false);
-    }
     let failed =
         |e: std::io::Error| Failure::new(format!("{} cannot be written: {e}", path.display()));
-    match source {
-        Some(source) => fs::copy(source, path).map(drop),
-        None => fs::write(path, ""),
-    }
-    .map_err(failed)?;
     // Several accounts edit it.
-    fs::set_permissions(path, fs::Permissions::from_mode(0o666)).map_err(failed)?;
+    let mut file = match sharing::open(File::options().write(true).create_new(true), path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
+        made => made.map_err(failed)?,
+    };
+    if let Some(source) = source {
+        let unreadable =
+            |e: std::io::Error| Failure::new(format!("{} cannot be read: {e}", source.display()));
+        io::copy(&mut text_file::open(source).map_err(unreadable)?, &mut file).map_err(failed)?;
+    }
     Ok(true)
 }
 

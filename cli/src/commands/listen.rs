@@ -1,6 +1,6 @@
 //! `listen`.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use runledger_context::run::{RunData, RunId};
 use runledger_listener::listen::{ListenSettings, Listener};
+use runledger_storage::folder;
 use tracing::warn;
 
 use super::service::Attendant;
@@ -93,13 +94,9 @@ fn only_one(dir: &Path) -> Result<std::fs::File> {
     let path = dir.join(LOCK);
     let failed =
         |e: std::io::Error| Failure::new(format!("{} cannot be written: {e}", path.display()));
-    let file = std::fs::File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
+    let mut options = std::fs::File::options();
+    options.create(true).truncate(false).read(true).write(true);
+    let mut file = folder::open_file(&mut options, &path).map_err(failed)?;
     if file.try_lock().is_err() {
         let who = std::fs::read_to_string(&path).unwrap_or_default();
         return Err(Failure::new(format!(
@@ -115,7 +112,7 @@ fn only_one(dir: &Path) -> Result<std::fs::File> {
         runledger_listener::queue::submitter()
     );
     file.set_len(0).map_err(failed)?;
-    std::fs::write(&path, who).map_err(failed)?;
+    file.write_all(who.as_bytes()).map_err(failed)?;
     Ok(file)
 }
 

@@ -243,5 +243,7 @@ pub(crate) fn file(asked: Option<&Path>, dir: &Path) -> Option<PathBuf> {
             .filter(|v| !v.is_empty())
             .map(PathBuf::from)
     });
-    named.or_else(|| Some(dir.join(FILE_NAME)).filter(|path| path.is_file()))
+    // Whoever reads it says what it is, if it is no file.
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    named.or_else(|| Some(dir.join(FILE_NAME)).filter(is_there))
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use runledger_context::text_file;
 use runledger_listener::settings::Profile;
 use serde_path_to_error::Path as KeyPath;
 use toml::{Table, Value};
@@ -64,7 +65,7 @@ fn with_password(config: &Config) -> Option<&'static str> {
 }
 
 fn from_file(path: &Path) -> Result<Config, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+    let text = text_file::read(path).map_err(|source| Error::Unreadable {
         path: path.into(),
         source,
     })?;

@@ -23,6 +23,7 @@ mod turns;
 mod warm;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ pub use self::submission::{Submission, receive as receive_submission};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::runtime::Runtime;
+use crate::text_file;
 
 /// The version of the messages. The runtime in `context/python` has the same number.
 pub const PROTOCOL: u32 = 3;
@@ -84,10 +86,7 @@ impl Worker {
     /// # Errors
     /// Everything that keeps it from that; it may take no longer than `limits` say.
     pub fn start(setup: Setup, limits: &Limits) -> Result<Self> {
-        let path = setup.context_file();
-        if !path.is_file() {
-            return Err(Error::NoContextFile { path });
-        }
+        setup.look_at_context_file()?;
         let runtime = Runtime::unpacked()?;
         let (channel, process, vacancy) = setup.spawn(&runtime)?;
         let mut worker = Self {
@@ -229,6 +228,19 @@ impl Drop for Worker {
 }
 
 impl Setup {
+    /// Python would wait for a pipe, and read a device for ever.
+    fn look_at_context_file(&self) -> Result<()> {
+        let path = self.context_file();
+        match text_file::open(&path) {
+            Ok(_) => Ok(()),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Err(Error::NoContextFile { path }),
+            Err(why) => Err(Error::UnreadableContextFile {
+                path,
+                reason: why.to_string(),
+            }),
+        }
+    }
+
     fn context_file(&self) -> PathBuf {
         self.database_dir.join("context.py")
     }

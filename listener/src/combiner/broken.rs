@@ -1,14 +1,12 @@
 //! A fragment that cannot be read: it goes out of the way of the others, and people hear of it: in the run's log, in the
 //! cells of the variables that it names, and from `runledger jobs`.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use runledger_context::run::RunData;
 use runledger_context::value::{Failure, Outcome};
-use runledger_storage::Error as StorageError;
 use runledger_storage::fragment::{self, Fragment, FragmentWriter, Summaries};
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
@@ -149,14 +147,7 @@ fn tell_cells(
         writer.save(name, &failure)?;
     }
     let path = writer.finish()?;
-    let aged = File::options()
-        .write(true)
-        .open(&path)
-        .and_then(|file| file.set_modified(modified));
-    aged.map_err(|source| StorageError::File {
-        path: path.clone(),
-        source,
-    })?;
+    fragment::set_modified(&path, modified)?;
     let run = fragment.run;
     Ok(Fragment { path, run })
 }

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -81,9 +80,7 @@ impl FolderLock {
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
-    let file = options.custom_flags(libc::O_NOFOLLOW).open(path)?;
-    sharing::share_file(path)?;
-    Ok(file)
+    sharing::open(&mut options, path)
 }
 
 /// Only where it says something else: a lock is taken often.

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use runledger_context::text_file;
 use runledger_storage::sharing;
 use tracing::warn;
 
@@ -76,7 +77,7 @@ impl KnownFolders {
 
 /// A line that was cut off by a crash is of a folder that will be announced again.
 fn remembered(file: &Path) -> BTreeSet<PathBuf> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = text_file::read(file).unwrap_or_default();
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
@@ -84,11 +85,10 @@ fn remembered(file: &Path) -> BTreeSet<PathBuf> {
 
 fn remember(file: &Path, folder: &Path) -> std::io::Result<()> {
     let line = serde_json::to_string(folder)?;
-    let mut opened = File::options().create(true).append(true).open(file)?;
+    let mut opened = sharing::open(File::options().create(true).append(true), file)?;
     // First, so that a line that was cut off spoils only itself.
     opened.write_all(format!("\n{line}\n").as_bytes())?;
-    opened.sync_all()?;
-    sharing::share_file(file)
+    opened.sync_all()
 }
 
 #[cfg(test)]

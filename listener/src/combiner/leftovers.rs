@@ -1,6 +1,5 @@
 //! What a job had finished that was killed while nobody watched over it.
 
-use std::fs::File;
 use std::path::Path;
 
 use runledger_context::run::RunId;
@@ -19,19 +18,18 @@ pub(super) fn hand_in(database_dir: &Path) {
 fn complete(writing: &Path, run: RunId) {
     let running = fragment::running(writing).map(|name| (name, died()));
     let running: Vec<_> = running.into_iter().collect();
-    let modified = std::fs::metadata(writing).and_then(|found| found.modified());
+    let modified = std::fs::symlink_metadata(writing).and_then(|found| found.modified());
     let salvaged = fragment::salvage(writing, &running);
     // As old as what it has: whatever was computed since is newer.
-    if let (Ok(ready), Ok(modified)) = (&salvaged, modified) {
-        let file = File::options().write(true).open(ready);
-        if let Err(why) = file.and_then(|file| file.set_modified(modified)) {
-            warn!(
-                proposal = run.proposal.0,
-                run = run.number.0,
-                "{} looks newer than it is: {why}",
-                ready.display()
-            );
-        }
+    if let (Ok(ready), Ok(modified)) = (&salvaged, modified)
+        && let Err(why) = fragment::set_modified(ready, modified)
+    {
+        warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "{} looks newer than it is: {why}",
+            ready.display()
+        );
     }
     match salvaged {
         Ok(_) => info!(

@@ -114,9 +114,7 @@ fn look(folder: &Path, tells: bool) -> Result<Answer> {
         let (runs, news) = (Vec::new(), false);
         return Ok(Answer::Seen { runs, news });
     }
-    let news = tells
-        && folder.join("ledger.sqlite").is_file()
-        && Ledger::open(folder)?.has_waiting_messages()?;
+    let news = tells && Ledger::is_in(folder) && Ledger::open(folder)?.has_waiting_messages()?;
     let runs = ready_runs(folder)?.into_iter().collect();
     Ok(Answer::Seen { runs, news })
 }

@@ -101,7 +101,7 @@ impl Dispatcher {
         sightings: Vec<Sighting>,
         may_submit: bool,
     ) -> Result<Report> {
-        if !database_dir.join("ledger.sqlite").is_file() {
+        if !Ledger::is_in(database_dir) {
             return Ok(Report::default());
         }
         let mut ledger = Ledger::open_with_patience(database_dir, PATIENCE)?;

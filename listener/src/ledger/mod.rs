@@ -31,7 +31,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runledger_migrations::{Chain, Step, VersionPlace};
 use runledger_storage::sharing;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::{Error, Result, journal};
 
@@ -87,6 +87,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Whether a database has one. What is no file in its place counts: whoever opens it says what it is.
+    pub fn is_in(database_dir: &Path) -> bool {
+        database_dir
+            .join("ledger.sqlite")
+            .symlink_metadata()
+            .is_ok()
+    }
+
     /// Opens the ledger of the database in `database_dir`, and makes it where there is none.
     ///
     /// # Errors
@@ -134,7 +142,8 @@ impl Ledger {
 
 fn prepare(path: &Path, patience: Duration) -> std::result::Result<Connection, String> {
     let reason = |error| journal::reason(path, &error);
-    let mut connection = Connection::open(path).map_err(reason)?;
+    let opened = runledger_migrations::connect(path, OpenFlags::default());
+    let mut connection = opened.map_err(reason)?;
     let settle = |connection: &Connection| -> rusqlite::Result<()> {
         connection.busy_timeout(patience)?;
         connection.pragma_update(None, "foreign_keys", true)?;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runledger_migrations::{Chain, Step, VersionPlace};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::{Error, Result, journal};
 
@@ -100,7 +100,8 @@ impl ListenerDb {
 
 fn prepare(path: &Path, dir: &Path, patience: Duration) -> std::result::Result<Connection, String> {
     let reason = |error| journal::reason(path, &error);
-    let mut connection = Connection::open(path).map_err(reason)?;
+    let opened = runledger_migrations::connect(path, OpenFlags::default());
+    let mut connection = opened.map_err(reason)?;
     connection.busy_timeout(patience).map_err(reason)?;
     journal::settle(&connection, dir).map_err(reason)?;
     CHAIN

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::libc::O_NOFOLLOW;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use runledger_storage::folder::Folder;
 use runledger_storage::sharing;
 
 use super::{
@@ -288,20 +287,15 @@ pub(super) fn ending(status: ExitStatus) -> Ending {
 pub(crate) fn open_log(job: &Job) -> Result<std::fs::File> {
     let path = job.log();
     let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |e: std::io::Error| log_error(job, &e);
     // Not the folders above: a database that was removed stays so.
     match std::fs::create_dir(folder) {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(log_error(job, &e)),
-        _ => sharing::share_folder(folder).map_err(|e| log_error(job, &e))?,
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(failed(e)),
+        _ => sharing::share_folder(folder).map_err(failed)?,
     }
-    // Everybody may write into the folder: a link there could lead to any file of ours.
-    let log = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .custom_flags(O_NOFOLLOW)
-        .open(&path);
-    let log = log.map_err(|e| log_error(job, &e))?;
-    sharing::share_file(&path).map_err(|e| log_error(job, &e))?;
-    Ok(log)
+    let folder = Folder::open(folder).map_err(failed)?;
+    let log = folder.at(path.file_name().unwrap_or_default());
+    sharing::open(std::fs::File::options().create(true).append(true), &log).map_err(failed)
 }
 
 fn log_error(job: &Job, error: &std::io::Error) -> Error {

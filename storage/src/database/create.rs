@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use runledger_context::run::Proposal;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{OpenFlags, Transaction, params};
 
 use super::{Database, FILE_NAME};
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ impl Database {
     /// [`Error::DatabaseExists`] if there is one, which is left alone; [`Error::File`], [`Error::DatabaseFull`], ….
     pub fn create(dir: &Path, proposal: Proposal) -> Result<Self> {
         let path = dir.join(FILE_NAME);
-        if path.exists() {
+        if path.symlink_metadata().is_ok() {
             return Err(Error::DatabaseExists { path });
         }
         make_folder(dir)?;
@@ -74,7 +74,7 @@ fn publish(dir: &Path, path: &Path, proposal: Proposal) -> Result<()> {
 /// Errors name `path`, which the draft is to become.
 fn fill(draft: &Path, path: &Path, proposal: Proposal) -> Result<()> {
     let sqlite = |error| Error::sqlite(path, error);
-    let mut conn = Connection::open(draft).map_err(sqlite)?;
+    let mut conn = runledger_migrations::connect(draft, OpenFlags::default()).map_err(sqlite)?;
     runledger_migrations::create(&mut conn).map_err(|error| Error::migration(path, error))?;
     let transaction = conn.transaction().map_err(sqlite)?;
     first_settings(&transaction, proposal).map_err(sqlite)?;

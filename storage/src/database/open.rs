@@ -1,6 +1,7 @@
 //! Opening a run table that others use too, and perhaps made.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,12 +57,14 @@ impl Database {
 }
 
 pub(crate) fn look_for(dir: &Path, path: &Path) -> Result<()> {
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(Error::NotADatabase {
-            path: path.into(),
-            reason: "it is not a file".into(),
-        }),
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => match runledger_migrations::foreign(path) {
+            None => Ok(()),
+            Some(path) => Err(Error::NotADatabase {
+                reason: format!("it is {}", kind(&path)),
+                path,
+            }),
+        },
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Err(Error::NoDatabase { dir: dir.into() })
         }
@@ -72,10 +75,19 @@ pub(crate) fn look_for(dir: &Path, path: &Path) -> Result<()> {
     }
 }
 
+fn kind(path: &Path) -> &'static str {
+    match std::fs::symlink_metadata(path).map(|found| found.file_type()) {
+        Ok(kind) if kind.is_symlink() => "a symbolic link, which could lead anywhere",
+        Ok(kind) if kind.is_dir() => "a folder",
+        Ok(kind) if kind.is_fifo() => "a pipe",
+        _ => "not a file",
+    }
+}
+
 /// SQLite itself falls back to reading where the file can't be written.
 pub(crate) fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    let conn = runledger_migrations::connect(path, flags)?;
     conn.busy_timeout(busy)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.set_prepared_statement_cache_capacity(64);

@@ -50,7 +50,7 @@ impl Scan<'_> {
     /// With a connection of its own, which does not wait: a writer that waits for us keeps new readers out.
     fn apart(&self, first: i64, last: i64, mut draft: Draft) -> rusqlite::Result<Draft> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(self.path, flags)?;
+        let conn = runledger_migrations::connect(self.path, flags)?;
         conn.busy_timeout(Duration::ZERO)?;
         conn.pragma_update(None, "mmap_size", self.mapped)?;
         self.put(&conn, first, last, &mut draft)?;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use runledger_migrations::{Format, LATEST, backup};
+use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 
 use crate::database::{FILE_NAME, connect, look_for};
 use crate::error::{Error, Result};
@@ -72,7 +72,7 @@ fn is_copy(path: &Path) -> bool {
 fn look_at(path: &Path) -> Result<Copy> {
     let sqlite = |error| Error::sqlite(path, error);
     let conn =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
+        runledger_migrations::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sqlite)?;
     let failed = |error| Error::migration(path, error);
     let format = runledger_migrations::format(&conn).map_err(failed)?;
     if format == Format::Foreign {
@@ -150,7 +150,7 @@ fn overwrite(path: &Path, copy: &Path, patience: Duration) -> Result<()> {
     let sqlite = |error| Error::sqlite(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let from =
-        Connection::open_with_flags(copy, flags).map_err(|error| Error::sqlite(copy, error))?;
+        runledger_migrations::connect(copy, flags).map_err(|error| Error::sqlite(copy, error))?;
     let mut to = connect(path, Duration::ZERO).map_err(sqlite)?;
     let until = Instant::now() + patience;
     let all = Backup::new(&from, &mut to).map_err(sqlite)?;

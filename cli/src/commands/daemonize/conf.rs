@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use runledger_context::text_file;
+
 use crate::failure::{Failure, Result};
 
 /// As DAMNIT names it, in the listener's folder.
@@ -33,7 +35,7 @@ pub(super) enum Author {
 
 /// Who wrote the file in `dir`.
 pub(super) fn author(dir: &Path) -> Result<Author> {
-    let text = match std::fs::read_to_string(path(dir)) {
+    let text = match text_file::read(&path(dir)) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Author::Nobody),
         Err(e) => {

@@ -91,7 +91,7 @@ fn ask(dispatcher: &Dispatcher, dir: &Path) {
 
 /// Whether there has been any job: looking makes no ledger.
 fn has_jobs(dir: &Path) -> bool {
-    dir.join("ledger.sqlite").is_file()
+    Ledger::is_in(dir)
 }
 
 /// All jobs of a database, oldest first.

@@ -1,0 +1,251 @@
+//! A folder that everybody may write into, in which somebody puts something else in the place of a file.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::stat::Mode;
+use runledger_tests::{Finished, Site};
+
+const CONTEXT: &str =
+    "from damnit_ctx import Variable\n\n@Variable()\ndef answer(run):\n    return 42\n";
+
+/// Far more than any of the commands takes, also on a machine with a lot to do.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+type Plant = (&'static str, fn(&Path));
+
+const PIPE: Plant = ("pipe", |place| {
+    nix::unistd::mkfifo(place, Mode::S_IRWXU).unwrap();
+});
+const DEVICE: Plant = ("device", |place| symlink("/dev/zero", place).unwrap());
+const FOLDER: Plant = ("folder", |place| fs::create_dir(place).unwrap());
+const ENDLESS: Plant = ("endless file", |place| {
+    fs::File::create(place).unwrap().set_len(1 << 40).unwrap();
+});
+const LINK: Plant = ("link", |place| {
+    symlink(place.with_file_name("elsewhere"), place).unwrap()
+});
+
+/// Puts it in the place of a file of the database.
+fn plant(site: &Site, name: &str, (_, make): Plant) {
+    let place = site.db().join(name);
+    // What a link leads to is a file of the right kind.
+    let elsewhere = place.with_file_name("elsewhere");
+    if fs::rename(&place, &elsewhere).is_err() {
+        fs::write(&elsewhere, "").unwrap();
+    }
+    make(&place);
+}
+
+/// What becomes of a command that must not hang.
+#[track_caller]
+fn ended(site: &Site, arguments: &[&str]) -> Finished {
+    let mut child = site
+        .command(&site.db(), arguments)
+        .stdin(std::process::Stdio::null())
+        .stdout(fs::File::create(site.path("stdout")).unwrap())
+        .stderr(fs::File::create(site.path("stderr")).unwrap())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + PATIENCE;
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if Instant::now() > until {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{arguments:?} hangs");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let said = |name| fs::read_to_string(site.path(name)).unwrap();
+    let finished = Finished {
+        code,
+        stdout: said("stdout"),
+        stderr: said("stderr"),
+    };
+    assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+    finished
+}
+
+#[test]
+fn each_command_says_that_the_table_is_none() {
+    let commands: [&[&str]; 8] = [
+        &["table"],
+        &["db-config"],
+        &["read-context"],
+        &["jobs"],
+        &["reprocess", "7", "--direct", "--mock"],
+        &["extract", "1234", "7", "all", "--mock"],
+        &["migrate", "--check"],
+        &["proposal"],
+    ];
+    let kinds = [PIPE, DEVICE, FOLDER, ENDLESS, LINK];
+    for (number, kind) in kinds.into_iter().enumerate() {
+        let site = Site::quiet();
+        site.init(CONTEXT);
+        plant(&site, "runs.sqlite", kind);
+        // Each command has something to do with a pipe, and two with whatever else it may be.
+        let some = |at: usize| kind.0 == "pipe" || at % 4 == number - 1;
+        for (_, command) in commands.iter().enumerate().filter(|(at, _)| some(*at)) {
+            let finished = ended(&site, command);
+            assert_ne!(
+                finished.code,
+                Some(0),
+                "{command:?}, {}: {finished:#?}",
+                kind.0
+            );
+            assert!(
+                finished.stderr.contains("runs.sqlite"),
+                "{command:?}, {}: {finished:#?}",
+                kind.0
+            );
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_the_table_or_the_jobs_and_is_no_file_is_named() {
+    let cases: [(&str, Plant, &[&str]); 9] = [
+        ("runs.sqlite-journal", PIPE, &["table"]),
+        ("runs.sqlite-wal", PIPE, &["db-config"]),
+        (
+            "runs.sqlite-journal",
+            LINK,
+            &["extract", "1234", "7", "all", "--mock"],
+        ),
+        ("ledger.sqlite", PIPE, &["jobs"]),
+        (
+            "ledger.sqlite",
+            FOLDER,
+            &["extract", "1234", "7", "all", "--mock"],
+        ),
+        (
+            "ledger.sqlite-wal",
+            PIPE,
+            &["reprocess", "7", "--direct", "--mock"],
+        ),
+        (
+            "extracted_data",
+            PIPE,
+            &["extract", "1234", "7", "all", "--mock"],
+        ),
+        (
+            "extracted_data",
+            LINK,
+            &["reprocess", "7", "--direct", "--mock"],
+        ),
+        (
+            "process_logs",
+            PIPE,
+            &["reprocess", "7", "--direct", "--mock"],
+        ),
+    ];
+    for (name, kind, command) in cases {
+        let site = Site::quiet();
+        site.init(CONTEXT);
+        plant(&site, name, kind);
+        let finished = ended(&site, command);
+        let said = finished.stdout.clone() + &finished.stderr;
+        assert!(
+            said.contains(name),
+            "{name}, {}, {command:?}: {finished:#?}",
+            kind.0
+        );
+        assert_ne!(finished.code, Some(0), "{name}, {}: {finished:#?}", kind.0);
+    }
+}
+
+#[test]
+fn a_context_file_or_a_configuration_that_is_no_text_is_named() {
+    for kind in [PIPE, DEVICE, FOLDER, ENDLESS] {
+        let site = Site::quiet();
+        site.init(CONTEXT);
+        plant(&site, "context.py", kind);
+        let finished = ended(&site, &["read-context"]);
+        assert_ne!(finished.code, Some(0), "{}: {finished:#?}", kind.0);
+        assert!(
+            finished.stderr.contains("context.py"),
+            "{}: {finished:#?}",
+            kind.0
+        );
+        plant(&site, "settings.toml", kind);
+        let finished = ended(&site, &["table", "--config", "settings.toml"]);
+        assert_ne!(finished.code, Some(0), "{}: {finished:#?}", kind.0);
+        assert!(
+            finished.stderr.contains("settings.toml"),
+            "{}: {finished:#?}",
+            kind.0
+        );
+    }
+}
+
+#[test]
+fn a_context_file_may_be_a_link_to_one() {
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    plant(&site, "context.py", LINK);
+    ended(&site, &["read-context"]).succeeded();
+}
+
+/// Another proposal's database, beside the first, is worked for all the same.
+#[test]
+fn the_services_say_so_and_go_on_with_other_databases() {
+    for (name, kind) in [
+        ("runs.sqlite", PIPE),
+        ("runs.sqlite-journal", PIPE),
+        ("ledger.sqlite", LINK),
+        ("extracted_data", LINK),
+    ] {
+        let site = Site::with_broker().watching(CONTEXT);
+        site.init_in("other", "5678", CONTEXT);
+        fs::copy(
+            site.db().join("facility.py"),
+            site.path("other/facility.py"),
+        )
+        .unwrap();
+        let other = site.path("other").display().to_string();
+        Finished::of(&mut site.command(&site.listener(), &["listener", "add", "5678", &other]))
+            .succeeded();
+        plant(&site, name, kind);
+        let (mut listener, mut combiner) = (
+            site.service(&["listen", "."]),
+            site.service(&["combiner", "run"]),
+        );
+        site.announce("migration_complete", 7);
+        site.notify(r#"{"event": "migration_complete", "proposal": 5678, "run": 8}"#);
+        let value = || {
+            let table = rusqlite::Connection::open(site.path("other/runs.sqlite")).ok()?;
+            let sql = "SELECT value FROM run_variables WHERE name='answer' AND run=8";
+            table.query_row(sql, [], |row| row.get::<_, f64>(0)).ok()
+        };
+        let until = Instant::now() + PATIENCE;
+        let said = |listener: &runledger_tests::Service, combiner: &runledger_tests::Service| {
+            listener.said() + &combiner.said() + &log_of(&site)
+        };
+        while value().is_none() || !said(&listener, &combiner).contains(&format!("db/{name}")) {
+            let all = said(&listener, &combiner);
+            assert!(
+                Instant::now() < until,
+                "{name}, {}: {:?}\n{all}",
+                kind.0,
+                value()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(listener.stop(), Some(0));
+        assert_eq!(combiner.stop(), Some(0));
+    }
+}
+
+/// What the jobs said.
+fn log_of(site: &Site) -> String {
+    let logs = fs::read_dir(site.db().join("process_logs"));
+    let texts = logs.into_iter().flatten().flatten();
+    texts
+        .map(|log| fs::read_to_string(log.path()).unwrap_or_default())
+        .collect()
+}
