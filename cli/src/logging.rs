@@ -1,5 +1,6 @@
 //! What is logged, and where: stderr for people, and the listener's `damnit.log`.
 
+use std::fmt;
 use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -9,11 +10,14 @@ use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::failure::{Failure, Result};
+use crate::printable::in_a_line;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +94,7 @@ pub(crate) fn start(loudness: Loudness, format: LogFormat, file: Option<&Path>) 
 
 fn layer<S, W>(format: LogFormat, writer: W, is_terminal: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let layer = tracing_subscriber::fmt::layer()
@@ -98,8 +102,30 @@ where
         // It would be told on stderr, and that panics where stderr is a log on the same full disk.
         .log_internal_errors(false);
     match format {
-        LogFormat::Text => layer.with_ansi(is_terminal).boxed(),
+        LogFormat::Text if is_terminal => layer.boxed(),
+        LogFormat::Text => layer.event_format(OneLine(Format::default())).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+/// An event is a line: a name or a message with a line's end in it cannot pretend to be another event.
+struct OneLine(Format);
+
+impl<S, N> FormatEvent<S, N> for OneLine
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> fmt::Result {
+        let mut text = String::new();
+        self.0
+            .format_event(context, Writer::new(&mut text), event)?;
+        writeln!(writer, "{}", in_a_line(text.trim_end()))
     }
 }
 

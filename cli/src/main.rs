@@ -1,5 +1,8 @@
 //! The `runledger` binary: reads the command line, wires the parts, and decides nothing itself.
 
+#[macro_use]
+mod printable;
+
 mod arguments;
 mod asking;
 mod commands;

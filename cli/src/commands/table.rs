@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments;
 use crate::failure::{Failure, Result};
 use crate::place;
+use crate::printable::in_a_line;
 
 /// Shows the table of a database.
 pub(super) fn run(asked: &arguments::Table) -> Result {
@@ -33,7 +34,7 @@ pub(super) fn run(asked: &arguments::Table) -> Result {
         .filter(|at| is_used(&table, *at))
         .collect();
     for columns in blocks(&table, &used, width) {
-        println!("{}", drawn(&table, &columns, colours));
+        std::println!("{}", drawn(&table, &columns, colours));
     }
     Ok(())
 }
@@ -82,10 +83,11 @@ fn width_of(table: &Table, column: usize) -> usize {
 }
 
 fn fitted(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    match line.chars().count() > LONGEST || line.len() < text.len() {
+    let first = text.lines().next().unwrap_or_default();
+    let line = in_a_line(first);
+    match line.chars().count() > LONGEST || first.len() < text.len() {
         true => line.chars().take(LONGEST - 1).chain(['…']).collect(),
-        false => line.to_owned(),
+        false => line,
     }
 }
 
@@ -205,7 +207,7 @@ fn print_json(table: &Table) -> Result {
         .map(|row| object(&table.columns, row))
         .collect();
     let text = serde_json::to_string_pretty(&rows).map_err(Failure::new)?;
-    println!("{text}");
+    std::println!("{text}");
     Ok(())
 }
 

@@ -55,7 +55,7 @@ impl Screen {
             return self.draw_over(announcer);
         }
         self.say_what_is_new()?;
-        println!("\n{}", self.table(announcer)?);
+        std::println!("\n{}", self.table(announcer)?);
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Screen {
                 entry.state.as_str()
             );
             if entry.state != State::Planned && !self.said.contains(&line) {
-                println!("{line}");
+                std::println!("{line}");
                 self.said.push(line);
             }
         }

@@ -1,7 +1,8 @@
 //! `jobs log`: what a job has printed.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use super::Job;
 use super::log_part::Part;
 use crate::commands::stop;
 use crate::failure::{Failure, Result};
+use crate::printable::printed;
 
 /// How often a log is looked at that may grow.
 const LOOK: Duration = Duration::from_millis(200);
@@ -148,6 +150,10 @@ fn show_new(
 /// Whoever reads may have seen enough.
 fn print(text: &str) {
     let mut terminal = std::io::stdout();
+    let text = match terminal.is_terminal() {
+        true => Cow::Owned(printed(text)),
+        false => Cow::Borrowed(text),
+    };
     let _ = terminal
         .write_all(text.as_bytes())
         .and_then(|()| terminal.flush());

@@ -7,6 +7,7 @@ use runledger_listener::ledger::State;
 
 use super::Job;
 use super::words::{queue, short, since, state, why};
+use crate::printable::in_a_line;
 
 /// A reason with less room than this beside the table stands below its job.
 const ROOM: usize = 30;
@@ -37,7 +38,7 @@ pub(super) fn draw(jobs: &[&Job], now: f64, screen: &Screen) -> String {
         let reason = at
             .checked_sub(1)
             .map_or(String::new(), |at| why(&jobs[at].entry, now));
-        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let reason = in_a_line(&reason.split_whitespace().collect::<Vec<_>>().join(" "));
         if reason.is_empty() {
             lines.push(line.trim_end().to_owned());
         } else if has_room {
@@ -97,7 +98,7 @@ fn row(job: &Job, is_one_proposal: bool, now: f64, colours: bool) -> Vec<Cell> {
     let state = Cell::new(state(entry));
     let colour = colour(job).filter(|_| colours);
     vec![
-        Cell::new(short(job.id())),
+        Cell::new(in_a_line(short(job.id()))),
         Cell::new(match is_one_proposal {
             true => format!("r{}", run.number.0),
             false => format!("p{} r{}", run.proposal.0, run.number.0),
@@ -107,10 +108,10 @@ fn row(job: &Job, is_one_proposal: bool, now: f64, colours: bool) -> Vec<Cell> {
             Some(colour) => state.fg(colour),
             None => state,
         },
-        Cell::new(job.last().map(queue).unwrap_or_default()),
+        Cell::new(in_a_line(&job.last().map(queue).unwrap_or_default())),
         Cell::new(job.tries()),
         Cell::new(since(job, now)),
-        Cell::new(who),
+        Cell::new(in_a_line(who)),
     ]
 }
 

@@ -1,0 +1,62 @@
+//! What a terminal must not obey: names, titles, errors and logs come from users' code, from messages and from other
+//! people's folders, and could move the cursor, change the window's title or hide what is said.
+
+/// In a line: control characters, and those that turn the direction of writing, are shown by their numbers.
+pub(crate) fn in_a_line(text: &str) -> String {
+    shown(text, |_| false)
+}
+
+/// As [`in_a_line`], in text that may have several lines.
+pub(crate) fn in_lines(text: &str) -> String {
+    shown(text, |c| matches!(c, '\n' | '\t'))
+}
+
+/// What a program has printed for a terminal, which may go back to the beginning of a line.
+pub(crate) fn printed(text: &str) -> String {
+    shown(text, |c| matches!(c, '\n' | '\t' | '\r'))
+}
+
+fn shown(text: &str, may: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match acts(c) && !may(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Control characters, and Unicode's marks, embeddings, overrides and isolates of direction.
+fn acts(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+/// Prints a line for people. What is for programs, or has colours of our own, goes through `std::println!`.
+macro_rules! println {
+    ($($words:tt)*) => {
+        std::println!("{}", $crate::printable::in_lines(&format!($($words)*)))
+    };
+}
+
+/// As [`println!`], on stderr.
+macro_rules! eprintln {
+    ($($words:tt)*) => {
+        std::eprintln!("{}", $crate::printable::in_lines(&format!($($words)*)))
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_by_its_number() {
+        let title = "\x1b]0;title\x07 a\u{9b}2J \u{202e}gnp.exe\n\tb\r😀é";
+        let shown = "\\u{1b}]0;title\\u{7} a\\u{9b}2J \\u{202e}gnp.exe";
+        assert_eq!(in_a_line(title), format!("{shown}\\n\\tb\\r😀é"));
+        assert_eq!(in_lines(title), format!("{shown}\n\tb\\r😀é"));
+        assert_eq!(printed(title), format!("{shown}\n\tb\r😀é"));
+    }
+}
