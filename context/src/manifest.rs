@@ -55,9 +55,13 @@ impl Manifest {
         self.variables.iter().filter(|variable| !variable.transient)
     }
 
-    /// The first contradiction in what the worker says of itself, if any: names must be unique, each be
+    /// The first contradiction in what the worker says of itself, if any: names must be names and unique, each be
     /// in the order exactly once, and dependencies be declared.
     pub(crate) fn contradiction(&self) -> Option<String> {
+        let mut all = self.variables.iter().map(|variable| &variable.name);
+        if let Some(name) = all.find(|name| !is_variable_name(name)) {
+            return Some(format!("{name:?} is no name of a variable"));
+        }
         let names: BTreeSet<&str> = self.variables.iter().map(|v| v.name.as_str()).collect();
         let ordered: BTreeSet<&str> = self.order.iter().map(String::as_str).collect();
         if names.len() != self.variables.len() || ordered.len() != self.order.len() {
@@ -79,6 +83,12 @@ impl Manifest {
             .map(|variable| (variable.name.as_str(), variable))
             .collect()
     }
+}
+
+/// What could be the path of something else in a file, or could not be read by people, is none.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '"' | '\'');
+    !name.is_empty() && !name.starts_with('.') && !name.contains(is_odd)
 }
 
 /// Something wrong with a context file.

@@ -78,13 +78,15 @@ impl Worker {
             Step::Finished => return Ok(false),
             Step::Begin(name, process) => {
                 let fork = (process != self.pid).then_some(process);
+                let event = Event::Started(name.clone());
+                turns.hear(&event).map_err(NoFrame::Nonsense)?;
                 turns.begin(&name, fork);
                 self.process.begin_printing();
-                on(Event::Started(name));
+                on(event);
             }
             Step::Lost(name, status) => self.lose(&name, status, limits, turns, on)?,
             Step::Event(event) => {
-                event.name().into_iter().for_each(|name| turns.end(name));
+                turns.hear(&event).map_err(NoFrame::Nonsense)?;
                 on(event);
             }
         }

@@ -13,6 +13,7 @@ use super::channel::{self, Frame, NoFrame};
 use super::decode::Buffers;
 use super::message::{HandedIn, SubmissionHead};
 use crate::error::{Error, Result};
+use crate::manifest::is_variable_name;
 use crate::run::RunId;
 use crate::value::{Failure, Outcome};
 
@@ -104,11 +105,6 @@ impl<'a> Submission<'a> {
             }
         }
     }
-}
-
-/// What could be the path of something else in a file is refused.
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
 
 /// Lets `take` have the one submission that comes over a pipe.

@@ -1,16 +1,26 @@
 //! Who has had a turn in one worker.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgid};
 
-use super::{Broken, Cause};
+use super::{Broken, Cause, Event};
+
+/// A variable that was begun in a fork may be begun once more, in the worker itself.
+const MOST_BEGINNINGS: u8 = 2;
 
 /// Who has had a turn.
+///
+/// Users' code can write into the channel as well: what it makes up must neither name what was not asked for nor
+/// go on for ever. So each variable comes to one end, and the run begins once.
 pub(super) struct Turns {
     running: Vec<Turn>,
     waiting: Vec<String>,
+    /// Those that have not come to their end, and how often they began.
+    open: BTreeMap<String, u8>,
+    has_start_time: bool,
 }
 
 /// A variable that is being evaluated.
@@ -28,7 +38,31 @@ impl Turns {
         Self {
             running: Vec::new(),
             waiting: names.to_vec(),
+            open: names.iter().map(|name| (name.clone(), 0)).collect(),
+            has_start_time: false,
         }
+    }
+
+    /// Notes what happens; an error says what cannot be.
+    pub(super) fn hear(&mut self, event: &Event) -> Result<(), String> {
+        let is_first = match event {
+            Event::StartTime(_) => !std::mem::replace(&mut self.has_start_time, true),
+            Event::Started(name) => self.may_begin(name),
+            Event::Outcome { name, .. } | Event::NoValue { name, .. } => self.end(name),
+        };
+        match (is_first, event.name()) {
+            (true, _) => Ok(()),
+            (false, Some(name)) => Err(format!(
+                "a turn of {name:?}, which was not asked for or has had its turn"
+            )),
+            (false, None) => Err("the run's beginning a second time".into()),
+        }
+    }
+
+    fn may_begin(&mut self, name: &str) -> bool {
+        let begun = self.open.get_mut(name);
+        let begun = begun.filter(|begun| **begun < MOST_BEGINNINGS);
+        begun.map(|begun| *begun += 1).is_some()
     }
 
     /// Since when the variable that is next at its time limit has been running.
@@ -47,9 +81,11 @@ impl Turns {
         });
     }
 
-    pub(super) fn end(&mut self, name: &str) {
+    /// False: it had its end already, or was not asked for.
+    pub(super) fn end(&mut self, name: &str) -> bool {
         self.waiting.retain(|waiting| waiting != name);
         self.running.retain(|turn| turn.name != name);
+        self.open.remove(name).is_some()
     }
 
     /// Kills the forks of `worker` that have reached the time limit of each variable. False: it is the worker itself
@@ -94,5 +130,50 @@ fn end(pid: Pid, worker: Pid) -> bool {
         Ok(_) => false,
         // It has ended in this moment; the worker tells how.
         Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(name: &str) -> Event {
+        Event::NoValue {
+            name: name.into(),
+            held: false,
+            failure: None,
+        }
+    }
+
+    fn begun(name: &str) -> Event {
+        Event::Started(name.into())
+    }
+
+    #[test]
+    fn what_was_not_asked_for_or_has_had_its_turn_cannot_be() {
+        let mut turns = Turns::new(&["a".into(), "b".into()]);
+        turns.hear(&Event::StartTime(1.0)).unwrap();
+        turns.hear(&begun("a")).unwrap();
+        turns.hear(&ended("a")).unwrap();
+        for event in [
+            ended("a"),
+            begun("a"),
+            ended("c"),
+            begun("../b"),
+            ended(".reduced"),
+        ] {
+            let why = turns.hear(&event).unwrap_err();
+            assert!(why.contains("was not asked for"), "{why}");
+        }
+        assert!(turns.hear(&Event::StartTime(1.0)).is_err());
+        turns.hear(&ended("b")).unwrap();
+    }
+
+    #[test]
+    fn a_variable_does_not_begin_for_ever() {
+        let mut turns = Turns::new(&["a".into()]);
+        turns.hear(&begun("a")).unwrap();
+        turns.hear(&begun("a")).unwrap();
+        assert!(turns.hear(&begun("a")).is_err());
     }
 }

@@ -30,11 +30,13 @@ pub fn examine(database_dir: &Path, fragment: &Fragment) -> Result<()> {
     fragment::summaries(&fragment.path)?;
     let folder = results_dir::open(database_dir)?;
     let draft = folder.at(draft_name(fragment.run));
-    let file = folder.at(fragment.path.file_name().unwrap_or_default());
-    let composed = Source::fragment(&file).and_then(|source| compose(&draft, &[source]));
+    let composed = results_dir::with_file(&fragment.path, |file| {
+        let composed = Source::fragment(file).and_then(|source| compose(&draft, &[source]));
+        composed.map_err(|(path, reason)| Error::results(&path, reason))
+    });
     // What is left of it says nothing that the error does not say.
     let _ = fs::remove_file(&draft);
-    composed.map_err(|(path, reason)| folder.naming(Error::results(&path, reason)))
+    composed.map_err(|error| folder.naming(error))
 }
 
 /// Clears away what somebody left who was ended while composing, and sees whether the disk has room for the
