@@ -173,6 +173,42 @@ fn values_of_another_context_file_are_not_taken() {
     assert_eq!(value(stage.dir(), 7, "base"), Some(3.0));
 }
 
+/// Puts an array in the place of another that makes a folder when it is unpickled, in as many bytes.
+const TRAP: &str = r#"
+import os, sys
+import numpy as np
+
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, (sys.argv[2],)
+
+length = os.path.getsize(sys.argv[1])
+np.save(sys.argv[1], np.array([Trap()], dtype=object), allow_pickle=True)
+assert os.path.getsize(sys.argv[1]) <= length
+os.truncate(sys.argv[1], length)
+"#;
+
+#[test]
+fn what_somebody_put_in_the_place_of_a_value_is_not_executed() {
+    let stage = Stage::new();
+    let long = CONTEXT.replace("arange(3)", "arange(999)");
+    stage.write(&long.replace("(3,)", "(999,)"));
+    let follow_up = stage.extract(&stage.job(false)).follow_up;
+    let follow_up = follow_up.expect("a job for `heavy`");
+    let handed_over = std::fs::read_dir(stage.dir().join("handed_over")).unwrap();
+    let values = handed_over.map(|folder| folder.unwrap().path().join("light.npy"));
+    let value = values.last().expect("a folder with values");
+    assert!(value.is_file());
+    let sprung = stage.dir().join("sprung");
+    let mut set = std::process::Command::new(Stage::settings().python);
+    set.args(["-c", TRAP]).args([&value, &sprung]);
+    assert!(set.status().unwrap().success());
+
+    let second = stage.extract(&follow_up);
+    assert_eq!((second.computed, second.failed), (0, 1));
+    assert!(!sprung.exists());
+}
+
 #[test]
 fn a_cluster_job_without_an_earlier_one_evaluates_all_that_it_needs() {
     let stage = Stage::new();

@@ -216,6 +216,41 @@ fn a_password_is_in_the_configuration_and_nowhere_else() {
     assert_eq!(with_text(&site.path(""), password), [supervised.conf()]);
 }
 
+/// The mode of a file in which others than its owner may do what they should not; None where it is as documented.
+fn wrong_mode(path: &Path, wanted: u32) -> Option<String> {
+    let mode = path.metadata().expect("it is there").permissions().mode() & 0o777;
+    (mode != wanted).then(|| format!("{}: {mode:o}", path.display()))
+}
+
+#[test]
+fn what_is_made_has_the_mode_that_the_document_tells() {
+    let site = Site::with_broker().watching(CONTEXT);
+    let supervised = Supervised::of(&site);
+    supervised.daemonize().succeeded();
+    let combiner = site.service(&["combiner", "run"]);
+    std::fs::write(site.db().join("go on"), "").expect("a file in the database's folder");
+    site.announce("migration_complete", 7);
+    let merged = || site.db().join("extracted_data/p1234_r7.h5").is_file();
+    eventually("the run has its file", || combiner.said(), merged);
+    let of_all = [
+        "runs.sqlite",
+        "ledger.sqlite",
+        "context.py",
+        "extracted_data/p1234_r7.h5",
+    ];
+    let of_all = of_all.into_iter().chain(["process_logs/r7-p1234.out"]);
+    let folders = ["", "extracted_data", "process_logs"];
+    let wrong = of_all.filter_map(|name| wrong_mode(&site.db().join(name), 0o666));
+    let wrong = wrong.chain(
+        folders
+            .into_iter()
+            .filter_map(|name| wrong_mode(&site.db().join(name), 0o777)),
+    );
+    let wrong = wrong.chain(wrong_mode(&supervised.conf(), 0o600));
+    let wrong = wrong.chain(wrong_mode(&site.path("cache/runledger"), 0o700));
+    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
 /// What is wrong with a configuration, and what is said of it.
 const MISTAKES: [(&str, &str); 8] = [
     ("\"sasl.password\" = \"canary-7c1f5e0d93", "line "),
@@ -392,6 +427,7 @@ fn neither_kafka_nor_slurm_tell_others_the_brokers_password() {
         site,
         &password,
     );
+    assert_eq!(with_text(&site.db(), "#!/bin"), Vec::<PathBuf>::new());
     let scripts = with_text(slurm.dir(), "runledger extract");
     assert!(!scripts.is_empty(), "Slurm has nothing of our jobs");
     assert_eq!(with_text(slurm.dir(), &password), Vec::<PathBuf>::new());

@@ -108,6 +108,8 @@ fn nobody_else_reaches_supervisord_or_reads_its_password() {
     for address in addresses {
         assert!(address.starts_with("0100007F:"), "{address}");
     }
+    let listener = listening(supervised.listener_pid().expect("the listener"));
+    assert_eq!(listener, Vec::<String>::new());
 }
 
 #[test]
