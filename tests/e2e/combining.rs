@@ -277,6 +277,7 @@ fn what_a_job_had_finished_is_merged_although_nobody_saw_it_killed() {
     let (class, message) = site.error("second").expect("an error");
     assert_eq!(class, "JobDied");
     assert!(message.contains("vanished"), "{message}");
+    assert_eq!(self::writing(&site), None);
 }
 
 /// How often the combiner is killed; a soak asks for more.

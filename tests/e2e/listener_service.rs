@@ -56,6 +56,24 @@ fn an_idle_listener_whose_broker_is_away_stops_in_time() {
     stops_in_time(&mut listener);
 }
 
+/// It sleeps until both signals are there, so that the first cannot have ended it before the second comes.
+#[test]
+fn a_second_signal_ends_the_listener_at_once() {
+    let site = watching(Site::quiet());
+    let mut listener = site.service(&["listen", "."]);
+    let is_ready = || listener.said().contains("ready");
+    eventually("it is ready", || listener.said(), is_ready);
+    for signal in [
+        Signal::SIGSTOP,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGCONT,
+    ] {
+        listener.signal(signal);
+    }
+    assert_eq!(listener.end(), None, "{}", listener.said());
+}
+
 #[test]
 fn a_listener_in_a_burst_with_its_databases_locked_stops_in_time_and_loses_nothing() {
     let site = watching(Site::with_broker());

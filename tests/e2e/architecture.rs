@@ -1,0 +1,83 @@
+//! The absences that `docs/ARCHITECTURE.md` means: each library has its room, and what decides does nothing.
+
+use std::path::{Path, PathBuf};
+
+/// A library, and where alone it is used.
+const ROOMS: [(&str, &[&str]); 4] = [
+    ("rdkafka::", &["listener/src/kafka/"]),
+    ("hdf5_metno::", &["storage/src/"]),
+    ("hdf5_metno_sys::", &["storage/src/hdf5/"]),
+    (
+        "rusqlite::",
+        &[
+            "storage/src/",
+            "migrations/src/",
+            "listener/src/ledger/",
+            "listener/src/listener_db/",
+            "listener/src/journal.rs",
+        ],
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension() {
+            _ if path.is_dir() => sources(&path, found),
+            Some(ending) if ending == "rs" => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// The sources of the program, by their names in the repository.
+fn program() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for room in ["migrations", "context", "storage", "listener", "cli"] {
+        sources(&root().join(room).join("src"), &mut found);
+    }
+    let named = |path: PathBuf| {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    found.into_iter().map(named).collect()
+}
+
+#[test]
+fn each_library_is_used_in_its_room_only() {
+    let all = program();
+    for (library, rooms) in ROOMS {
+        let users = all.iter().filter(|(_, source)| source.contains(library));
+        let names: Vec<&str> = users.map(|(name, _)| name.as_str()).collect();
+        assert!(!names.is_empty(), "nobody uses {library}");
+        for name in names {
+            let is_at_home = rooms.iter().any(|room| name.starts_with(room));
+            assert!(is_at_home, "{name} uses {library}");
+        }
+    }
+}
+
+#[test]
+fn what_plans_has_no_clock_no_file_and_no_process() {
+    let plan = std::fs::read_to_string(root().join("listener/src/plan.rs")).unwrap();
+    assert!(plan.contains("pub fn"));
+    for word in [
+        "fs::",
+        "File",
+        "process::",
+        "Command",
+        "time::",
+        "Instant",
+        "SystemTime",
+        ".exists()",
+    ] {
+        assert!(!plan.contains(word), "{word}");
+    }
+}
