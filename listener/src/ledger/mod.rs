@@ -11,6 +11,8 @@ mod jobs;
 mod line;
 mod merged;
 mod outbox;
+#[cfg(test)]
+mod past;
 mod placing;
 mod state;
 mod unreadable;
@@ -161,63 +163,4 @@ pub(crate) fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |t| t.as_secs_f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use runledger_migrations::schema;
-
-    use super::*;
-
-    /// What a ledger of step 2 has: a job in memory's queue, one that runs, one that has ended.
-    const PAST: &str = "
-        INSERT INTO jobs (processing_id, proposal, run, data, request, state, submitted_by, planned_at) VALUES
-            ('waits', 1, 1, 'raw', '{}', 'queued', 'me@here', 1.0),
-            ('runs', 1, 2, 'raw', '{}', 'running', 'me@here', 2.0),
-            ('done', 1, 3, 'raw', '{}', 'finished', 'me@here', 3.0);
-        INSERT INTO attempts (processing_id, number, host, pid, pid_started, started_at, ended_at, exit_code) VALUES
-            ('runs', 1, 'here', 12, 34, 2.5, NULL, NULL),
-            ('done', 1, 'here', 13, 35, 3.5, 4.0, 0);";
-
-    #[test]
-    fn jobs_and_attempts_of_an_older_ledger_are_gone_on_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.sqlite");
-        let past = Chain {
-            steps: &CHAIN.steps[..2],
-            place: VersionPlace::OwnTable,
-        };
-        let mut old = Connection::open(&path).unwrap();
-        past.climb(&mut old).unwrap();
-        old.execute_batch(PAST).unwrap();
-        drop(old);
-        let ledger = Ledger::open(folder.path()).unwrap();
-        let states: Vec<_> = ledger
-            .jobs()
-            .unwrap()
-            .iter()
-            .map(|entry| entry.state)
-            .collect();
-        assert_eq!(states, [State::Planned, State::Running, State::Finished]);
-        let open = ledger.open_attempts().unwrap();
-        assert_eq!(open.len(), 1);
-        let process = open[0].attempt.process.clone().unwrap();
-        assert_eq!(
-            (process.host.as_str(), process.pid, process.started),
-            ("here", 12, 34)
-        );
-        let done = ledger.last_attempt("done").unwrap().unwrap();
-        assert_eq!((done.exit_code, done.ended_at), (Some(0), Some(4.0)));
-        assert_eq!(ledger.take_ends().unwrap(), [], "that was long ago");
-    }
-
-    #[test]
-    fn latest_sql_is_what_the_steps_amount_to() {
-        let mut climbed = Connection::open_in_memory().unwrap();
-        CHAIN.climb(&mut climbed).unwrap();
-        let told = Connection::open_in_memory().unwrap();
-        told.execute_batch(include_str!("../../schema/ledger/latest.sql"))
-            .unwrap();
-        assert_eq!(schema(&told).unwrap(), schema(&climbed).unwrap());
-    }
 }

@@ -2,6 +2,8 @@
 
 mod dead_letters;
 mod inbox;
+#[cfg(test)]
+mod past;
 mod pruning;
 mod settings;
 mod watched;
@@ -115,21 +117,4 @@ fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |t| t.as_secs_f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use runledger_migrations::schema;
-
-    use super::*;
-
-    #[test]
-    fn latest_sql_is_what_the_steps_amount_to() {
-        let mut climbed = Connection::open_in_memory().unwrap();
-        CHAIN.climb(&mut climbed).unwrap();
-        let told = Connection::open_in_memory().unwrap();
-        told.execute_batch(include_str!("../../schema/listener/latest.sql"))
-            .unwrap();
-        assert_eq!(schema(&told).unwrap(), schema(&climbed).unwrap());
-    }
 }
