@@ -38,6 +38,11 @@ impl Failure {
         Self::with_code(3, message)
     }
 
+    /// Nothing was run, because there is no sandbox for it (exit code 125).
+    pub(crate) fn not_enclosed(message: impl fmt::Display) -> Self {
+        Self::with_code(runledger_sandbox::FAILED, message)
+    }
+
     fn with_code(code: u8, message: impl fmt::Display) -> Self {
         Self {
             message: message.to_string(),

@@ -1,6 +1,6 @@
 """Starts the worker: `python runledger_worker.py FD MEMORY`.
 
-FD is the channel; MEMORY the bytes that the data of a process may take, 0 for no limit. With
+FD is the channel, 0 if a sandbox passes on no other descriptors; MEMORY the bytes that the data of a process may take, 0 for no limit. With
 `keep FOLDER NAME SECONDS` it becomes a warm Python instead, see `warm.py`.
 
 This one file keeps to the grammar that all Pythons since 2.6 share, because an interpreter that is too
@@ -30,16 +30,17 @@ def main():
     arguments = sys.argv[1:]
     del sys.argv[1:]
     is_kept = arguments[0] == "keep"
+    fd = 0 if is_kept else channel_of(int(arguments[0]))
     if sys.version_info < OLDEST:
-        say(int(arguments[0]))
+        say(fd)
         sys.exit("Python is too old: %s" % sys.version)
     if not is_kept:
         limit_memory(int(arguments[1]))
-        make_room_for_channel(int(arguments[0]))
+        make_room_for_channel(fd)
     try:
         import_numpy()
     except Exception as error:
-        say(int(arguments[0]), numpy=None, reason=str(error))
+        say(fd, numpy=None, reason=str(error))
         sys.exit("NumPy cannot be imported: %s" % error)
     import_ours()
     if is_kept:
@@ -47,7 +48,7 @@ def main():
 
         warm.keep(arguments[1], arguments[2], int(arguments[3]), begin)
     else:
-        serve(int(arguments[0]))
+        serve(fd)
 
 
 def begin(fd, memory):
@@ -61,6 +62,17 @@ def serve(fd):
     from runledger_runtime import worker
 
     worker.serve(fd, greeting(numpy=numpy.__version__))
+
+
+def channel_of(fd):
+    """The channel, which users' code does not find as its stdin."""
+    if fd != 0:
+        return fd
+    moved = os.dup(fd)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, fd)
+    os.close(nothing)
+    return moved
 
 
 def make_room_for_channel(fd):

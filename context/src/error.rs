@@ -20,6 +20,16 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// What sets up the interpreter's sandbox is not there, or cannot be started.
+    #[error("cannot start {launcher}, which is to set up the sandbox of {python}: {source}")]
+    NoLauncher {
+        /// What could not be started.
+        launcher: PathBuf,
+        /// The interpreter.
+        python: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The interpreter is older than the runtime's grammar.
     #[error("{python} is Python {version}: a context file needs 3.9 or newer")]
     TooOld {

@@ -222,6 +222,7 @@ fn a_folder_without_a_context_file_is_named() {
         memory: None,
         keep: None,
         environment: Default::default(),
+        launcher: Default::default(),
     };
     let why = Worker::start(setup, &seconds(60)).unwrap_err();
     assert!(why.to_string().ends_with("/context.py"), "{why}");

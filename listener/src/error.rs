@@ -30,12 +30,6 @@ pub enum Error {
         /// In SQLite's words.
         reason: String,
     },
-    /// The settings ask for a sandbox around context files, which is not there yet.
-    #[error("{} asks for a sandbox (`sandbox_args`), which there is none of yet: nothing is run without it", path.display())]
-    NoSandbox {
-        /// The listener's database.
-        path: PathBuf,
-    },
     /// The folder above all proposals is not there: which databases a proposal has cannot be told.
     #[error("the data root {} is not there", .0.display())]
     NoDataRoot(PathBuf),
@@ -85,6 +79,9 @@ pub enum Error {
     /// The run table or a run's file.
     #[error(transparent)]
     Storage(#[from] runledger_storage::Error),
+    /// There is a sandbox to be, and it cannot be had.
+    #[error(transparent)]
+    Sandbox(#[from] runledger_sandbox::Error),
     /// The users' Python.
     #[error(transparent)]
     Context(#[from] runledger_context::Error),

@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use runledger_context::run::Proposal;
-use runledger_storage::CellValue;
 use tracing::{debug, error, info, warn};
 
 use crate::dispatch::{Dispatch, DispatchSettings};
@@ -80,10 +79,10 @@ impl Listener {
     /// A listener in its folder, with the jobs that an earlier one left unfinished.
     ///
     /// # Errors
-    /// Its database cannot be used; or it asks for a sandbox, which is not there; or its monitor's address cannot be had.
+    /// Its database cannot be used; or its sandbox's wrapper is no command line; or its monitor's address cannot be had.
     pub fn open(settings: ListenSettings, dispatch: Dispatch) -> Result<Self> {
         let db = ListenerDb::open_with_patience(&settings.dir, PAUSE)?;
-        refuse_sandbox(&db)?;
+        dispatch.wrap_in(&db.wrapper()?);
         dispatch.fall_back(db.may_run_locally()?);
         dispatch.tell_of_ends();
         for site in db.sites()? {
@@ -127,7 +126,7 @@ impl Listener {
     /// The listener's own database may be locked, or its disk full, for a while: nothing is taken from Kafka then.
     fn round(&mut self, consumer: &Consumer) -> Result<()> {
         match self.hear(consumer).and_then(|()| self.work()) {
-            Err(why @ Error::ListenerDb { .. }) => {
+            Err(why @ (Error::ListenerDb { .. } | Error::Sandbox(_))) => {
                 error!("everything waits: {why}");
                 std::thread::sleep(PAUSE);
                 Ok(())
@@ -152,6 +151,8 @@ impl Listener {
     pub fn work(&mut self) -> Result<()> {
         let due = self.db.due(LETTERS_AT_ONCE)?;
         if !due.is_empty() {
+            // As it is now: it may have been set since the last time.
+            self.dispatch.wrap_in(&self.db.wrapper()?);
             self.handle(due)?;
         }
         Ok(())
@@ -174,15 +175,5 @@ fn tell_of_delay(proposal: Proposal, why: &Error, notifications: usize) {
             debug!(proposal, notifications, "waits for its next try: {reason}")
         }
         _ => warn!(proposal, notifications, "waits for its next try: {reason}"),
-    }
-}
-
-/// A sandbox that is asked for and not there must not be left out silently.
-fn refuse_sandbox(db: &ListenerDb) -> Result<()> {
-    match db.setting("sandbox_args")? {
-        Some(CellValue::Text(arguments)) if !arguments.is_empty() => Err(Error::NoSandbox {
-            path: db.path().into(),
-        }),
-        _ => Ok(()),
     }
 }

@@ -93,6 +93,8 @@ impl Stage {
             memory: None,
             context_workers: 1,
             keep_python: None,
+            sandbox: Default::default(),
+            data: Default::default(),
             stop: Stop::default(),
             surroundings: Surroundings {
                 queue_id: Some("12".into()),

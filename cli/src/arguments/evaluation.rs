@@ -67,6 +67,9 @@ pub(crate) struct Extract {
     /// Bring the list of variables in the database up to date first
     #[arg(long)]
     pub(crate) update_vars: bool,
+    /// Evaluate the context file in this sandbox: a command that is given the proposal, `--`, and what to run
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub(crate) sandbox_args: Option<String>,
     /// The job's identity in updates and in the ledger [default: a new one]
     #[arg(long, value_name = "ID")]
     pub(crate) processing_id: Option<String>,

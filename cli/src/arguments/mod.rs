@@ -8,6 +8,7 @@ mod evaluation;
 mod jobs;
 mod listener;
 mod migrate;
+mod sandbox;
 mod table;
 
 pub(crate) use combiner::Combiner;
@@ -18,6 +19,7 @@ pub(crate) use evaluation::{Choice, Extract, Reprocess};
 pub(crate) use jobs::{Chosen, HELD, JobList, Jobs, JobsCommand, Named, Selection};
 pub(crate) use listener::{Letters, Listen, Listener};
 pub(crate) use migrate::{Migrate, Past};
+pub(crate) use sandbox::Sandbox;
 pub(crate) use table::Table;
 
 use std::path::PathBuf;
@@ -145,6 +147,10 @@ pub(crate) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+
+    /// Keep context files to what they need
+    #[command(subcommand)]
+    Sandbox(Sandbox),
 
     /// Show the whole thing at work on made-up runs, on this machine
     #[command(after_help = "Example:\n  runledger demo --python venv/bin/python --keep ./demo")]

@@ -17,6 +17,7 @@ mod migrate;
 mod notebook;
 mod read_context;
 mod reprocess;
+mod sandbox;
 mod service;
 mod stop;
 mod table;
@@ -31,7 +32,7 @@ use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
 use tracing::warn;
 
-use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand};
+use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand, Sandbox};
 use crate::config::{self, Config, QueueChoice};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, Loudness};
@@ -47,6 +48,8 @@ pub(crate) struct Site {
     pub(crate) config: Config,
     /// The file they came from, for the jobs that are started.
     pub(crate) file: Option<PathBuf>,
+    /// The sandbox's wrapper that this command was given; empty: what the configuration says holds.
+    pub(crate) wrapper: String,
 }
 
 impl Site {
@@ -58,7 +61,20 @@ impl Site {
         let config = config::load(file.as_deref()).map_err(|e| {
             Failure::usage(e).hint("`deploy/runledger.toml` lists every setting with its meaning")
         })?;
-        Ok(Self { config, file })
+        Ok(Self {
+            config,
+            file,
+            wrapper: String::new(),
+        })
+    }
+
+    /// The same place, where context files are evaluated in this wrapper; empty: in that of the configuration.
+    fn wrapped_in(mut self, wrapper: Option<&str>) -> Self {
+        if let Some(words) = wrapper.filter(|words| !words.is_empty()) {
+            self.config.sandbox.wrapper = words.to_owned();
+            self.wrapper = words.to_owned();
+        }
+        self
     }
 
     /// The same place with the configuration as it is now.
@@ -96,6 +112,8 @@ impl Site {
             keep_python: self.config.jobs.keep_python(),
             variable_time_limit: self.config.jobs.variable_time_limit(),
             memory: self.config.jobs.memory(),
+            sandbox: self.config.sandbox.clone(),
+            data: self.config.data.clone(),
             stop: Stop::default(),
             surroundings: Surroundings::here(&self.config.slurm.clusters()),
         }
@@ -128,14 +146,16 @@ impl Site {
     /// Where jobs go.
     fn queues(&self) -> Result<Queues> {
         let local = LocalQueue::new(self.local_jobs()?);
-        Ok(match self.config.jobs.queue {
+        let queues = match self.config.jobs.queue {
             QueueChoice::Local => Queues::only(local),
             QueueChoice::Slurm => {
                 let settings = self.config.slurm.clone();
                 let slurm = SlurmQueue::new(settings, program()?, self.file.clone());
                 Queues::only(slurm).beside(local)
             }
-        })
+        };
+        queues.wrap_in(&self.wrapper);
+        Ok(queues)
     }
 
     /// How jobs run on this machine: as this same program, with the same configuration.
@@ -177,6 +197,11 @@ fn only_prints(command: &Command) -> bool {
 pub(crate) fn run(arguments: Arguments) -> Result {
     if only_prints(&arguments.command) {
         sigpipe::reset();
+    }
+    if let Command::Sandbox(what) = &arguments.command
+        && let Some(ended) = sandbox::run_inner(what)
+    {
+        return ended;
     }
     let loudness = Loudness {
         verbose: arguments.verbose,
@@ -225,10 +250,17 @@ pub(crate) fn run(arguments: Arguments) -> Result {
             listen::run(&dir, listen.test, &site)
         }
         Command::ExtractTask { token } => extract::run_task(&here, &token),
-        Command::Extract(extract) => extract::run(&here, extract, &site),
+        Command::Extract(extract) => {
+            let site = site.wrapped_in(extract.sandbox_args.as_deref());
+            extract::run(&here, extract, &site)
+        }
         Command::Reprocess(reprocess) => reprocess::run(&here, reprocess, &site),
         Command::Jobs(jobs) => jobs::run(&here, jobs, &site),
         Command::Combiner(what) => combiner::run(&here, what, (loudness, format), &site),
+        Command::Sandbox(what) => match what {
+            Sandbox::Check { json } => sandbox::check(json, &site),
+            _ => Ok(()),
+        },
         Command::Table(table) => table::run(&table),
         Command::Demo(demo) => demo::run(&demo),
         Command::SaveResults => notebook::save_results(&site),

@@ -13,6 +13,7 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     places(config, &mut found);
     context(config, &mut found);
     jobs(config, &mut found);
+    sandbox(config, &mut found);
     monitor(config, &mut found);
     found
 }
@@ -151,6 +152,18 @@ fn jobs(config: &Config, found: &mut Vec<String>) {
     if config.jobs.time_limit.is_zero() {
         found.push(
             "`jobs.time_limit` is 0, so every job would be ended at once; write for example \"2h\""
+                .into(),
+        );
+    }
+}
+
+fn sandbox(config: &Config, found: &mut Vec<String>) {
+    found.extend(config.sandbox.problems());
+    let has_sandbox = config.sandbox.is_on() || !config.sandbox.wrapper.is_empty();
+    if has_sandbox && !config.jobs.warm_python.is_zero() {
+        found.push(
+            "`jobs.warm_python` is set, and there is a sandbox: each job has one of its own, so that no Python can wait for \
+             the next; set it to \"0s\""
                 .into(),
         );
     }

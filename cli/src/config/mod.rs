@@ -14,7 +14,7 @@ use std::time::Duration;
 use runledger_listener::dispatch::{DispatchSettings, Limits};
 use runledger_listener::job_end::Retries;
 use runledger_listener::kafka::Properties;
-use runledger_listener::queue::SlurmSettings;
+use runledger_listener::queue::{SlurmSettings, WRAPPER_VARIABLE};
 use runledger_listener::settings::{DataSettings, NotificationSettings, Profile};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) jobs: JobSettings,
     /// The site's Slurm.
     pub(crate) slurm: SlurmSettings,
+    /// What keeps context files to what they need.
+    pub(crate) sandbox: runledger_sandbox::Settings,
     /// Numbers for a monitor.
     pub(crate) monitor: MonitorSettings,
 }
@@ -211,6 +213,7 @@ impl Config {
                 memory: None,
             },
             slurm: SlurmSettings::default(),
+            sandbox: Default::default(),
             monitor: MonitorSettings::default(),
         }
     }
@@ -219,6 +222,10 @@ impl Config {
     fn with_environment(mut self, get: impl Fn(&str) -> Option<String>) -> Self {
         if let Some(broker) = get("AMORE_BROKER") {
             self.updates.broker = broker;
+        }
+        if let Some(wrapper) = get(WRAPPER_VARIABLE) {
+            // The listener that has started this job demands it.
+            self.sandbox.wrapper = wrapper;
         }
         self.data = self.data.with_environment(get);
         self

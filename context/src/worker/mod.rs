@@ -9,6 +9,7 @@ mod decode;
 mod evaluating;
 mod event;
 mod greeting;
+mod launcher;
 mod leftovers;
 mod limits;
 mod message;
@@ -34,6 +35,7 @@ use serde_json::{Value, json};
 pub use self::cause::{Broken, Cause};
 use self::channel::{Channel, Frame, NoFrame, Patience};
 pub use self::event::{End, Event};
+pub use self::launcher::Launcher;
 pub use self::limits::{Limits, Stop};
 use self::process::Process;
 pub use self::request::{Handed, Request};
@@ -63,6 +65,8 @@ pub struct Setup {
     pub keep: Option<Duration>,
     /// Its environment has these beside what this process has.
     pub environment: BTreeMap<String, String>,
+    /// What starts it; none is kept, then.
+    pub launcher: Launcher,
 }
 
 /// A Python that has read the context file. When it is dropped, all its processes end.
@@ -193,6 +197,12 @@ impl Worker {
             let mib = memory >> 20;
             how += &format!(" (the memory limit of this job is {mib} MiB: perhaps it needs more)");
         }
+        if let Some(launcher) = self.setup.launcher.program() {
+            let launcher = launcher.display();
+            how += &format!(
+                " (its sandbox was set up by {launcher}: the run's log has what that said)"
+            );
+        }
         Error::NoGreeting {
             python: self.setup.python.clone(),
             how,
@@ -247,13 +257,22 @@ impl Setup {
 
     fn spawn(&self, runtime: &Runtime) -> Result<(Channel, Process, Option<warm::Place>)> {
         let started = Process::start(self, &runtime.script());
-        let started = started.map_err(|source| Error::NoPython {
-            python: self.python.clone(),
-            source,
-        })?;
+        let started = started.map_err(|source| self.not_started(source))?;
         let channel = Channel::new(started.stream, &self.database_dir)
             .map_err(|source| self.channel_error(source))?;
         Ok((channel, started.process, started.vacancy))
+    }
+
+    fn not_started(&self, source: std::io::Error) -> Error {
+        let python = self.python.clone();
+        match self.launcher.program() {
+            None => Error::NoPython { python, source },
+            Some(launcher) => Error::NoLauncher {
+                launcher: launcher.into(),
+                python,
+                source,
+            },
+        }
     }
 
     fn channel_error(&self, source: std::io::Error) -> Error {

@@ -12,11 +12,14 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::Launcher;
 use super::Setup;
 use super::leftovers::Mark;
 
 /// The descriptor that the worker finds its channel under; its number is the script's argument.
 const CHANNEL_FD: i32 = 3;
+/// A launcher passes on no others than the first three.
+const STDIN: i32 = 0;
 
 /// Our child.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub(super) struct Spawned {
     child: Child,
     group: Pid,
     mark: Mark,
+    launcher: Launcher,
 }
 
 impl Spawned {
@@ -36,10 +40,12 @@ impl Spawned {
     ) -> io::Result<Self> {
         let mark = Mark::new();
         let (variable, value) = mark.variable();
-        let mut command = Command::new(&setup.python);
+        let has_launcher = setup.launcher.program().is_some();
+        let channel_fd = if has_launcher { STDIN } else { CHANNEL_FD };
+        let mut command = setup.launcher.command(&setup.python);
         command
             .arg(script)
-            .arg(CHANNEL_FD.to_string())
+            .arg(channel_fd.to_string())
             .arg(setup.memory.unwrap_or(0).to_string())
             .envs(&setup.environment)
             .env(variable, value)
@@ -48,16 +54,20 @@ impl Spawned {
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
-        let mapping = FdMapping {
-            parent_fd: OwnedFd::from(channel),
-            child_fd: CHANNEL_FD,
-        };
-        command
-            .fd_mappings(vec![mapping])
-            .map_err(io::Error::other)?;
+        let channel = OwnedFd::from(channel);
+        match has_launcher {
+            true => drop(command.stdin(channel)),
+            false => pass_on(&mut command, channel)?,
+        }
         let child = command.spawn()?;
         let group = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
-        Ok(Self { child, group, mark })
+        let launcher = setup.launcher.clone();
+        Ok(Self {
+            child,
+            group,
+            mark,
+            launcher,
+        })
     }
 
     /// Whether it still runs. It is not reaped here: until then nobody else can have its number.
@@ -75,6 +85,15 @@ impl Spawned {
         let _ = killpg(self.group, Signal::SIGKILL);
         let status = self.child.wait()?;
         self.mark.end_orphans();
-        Ok(status)
+        Ok(self.launcher.understood(status))
     }
+}
+
+fn pass_on(command: &mut Command, channel: OwnedFd) -> io::Result<()> {
+    let mapping = FdMapping {
+        parent_fd: channel,
+        child_fd: CHANNEL_FD,
+    };
+    let mapped = command.fd_mappings(vec![mapping]);
+    mapped.map(drop).map_err(io::Error::other)
 }

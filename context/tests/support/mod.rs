@@ -91,6 +91,7 @@ impl Folder {
             memory: None,
             keep: None,
             environment: Default::default(),
+            launcher: Default::default(),
         }
     }
 

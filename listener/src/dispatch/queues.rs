@@ -42,6 +42,11 @@ impl Queues {
         self.falls_back.store(allowed, Ordering::Relaxed);
     }
 
+    /// From now on jobs evaluate context files in this wrapper; empty: in that of their own configuration, if any.
+    pub fn wrap_in(&self, words: &str) {
+        self.all().for_each(|queue| queue.wrap_in(words));
+    }
+
     /// How many jobs run at once on this machine, if that is to change.
     pub(super) fn limit_local(&self, jobs: Option<usize>) {
         if let Some(jobs) = jobs {

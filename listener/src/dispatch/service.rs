@@ -89,6 +89,11 @@ impl Dispatch {
         self.office.dispatcher.queues.fall_back(allowed);
     }
 
+    /// As [`Queues::wrap_in`](super::Queues::wrap_in).
+    pub fn wrap_in(&self, words: &str) {
+        self.office.dispatcher.queues.wrap_in(words);
+    }
+
     /// As [`Dispatcher::tell_of_ends`].
     pub fn tell_of_ends(&self) {
         self.office.dispatcher.tell_of_ends();

@@ -3,6 +3,7 @@
 mod handover;
 mod progress;
 mod recording;
+mod sandbox;
 mod submission;
 mod telling;
 mod work;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use runledger_context::manifest::Manifest;
 use runledger_context::selection::Selection;
-use runledger_context::worker::{CutShort, Limits, Setup, Stop, Worker};
+use runledger_context::worker::{CutShort, Launcher, Limits, Setup, Stop, Worker};
+use runledger_sandbox::Enclosure;
 use runledger_storage::Database;
 use runledger_storage::database::{DeclaredVariable, SettingValue};
 use tracing::{info, warn};
@@ -24,6 +26,7 @@ use crate::job::Job;
 use crate::ledger::{Claim, Ending, Ledger, Planned, Progress, State};
 use crate::publisher::Publisher;
 use crate::queue::{Process, Surroundings, TRY_AGAIN};
+use crate::settings::DataSettings;
 use crate::updates::{Update, VariableSet};
 use crate::{Error, Result};
 use handover::Handover;
@@ -52,6 +55,10 @@ pub struct ExtractionSettings {
     pub context_workers: usize,
     /// How long a Python that has imported everything may wait for the next job; None: none is kept.
     pub keep_python: Option<Duration>,
+    /// What keeps context files to what they need.
+    pub sandbox: runledger_sandbox::Settings,
+    /// Where the data is that they may read then.
+    pub data: DataSettings,
     /// Ends the job at once; what it has finished is handed in.
     pub stop: Stop,
     /// Where the job finds itself.
@@ -182,14 +189,17 @@ fn evaluate(
     telling: &Telling,
 ) -> Result<Extracted> {
     let limits = settings.limits();
-    let mut worker = Worker::start(setup(db, settings)?, &limits)?;
+    // Lives as long as the worker.
+    let enclosure = sandbox::of_job(job, settings)?;
+    let mut worker = Worker::start(setup(db, settings, &enclosure)?, &limits)?;
     if job.request.update_variables {
         update_variables(db, worker.manifest(), |changed| telling.tell(changed))?;
     }
     let heartbeat = Heartbeat::start(telling, attempt, &settings.surroundings);
-    worker.on_submission(submission::taken_by(telling.clone()));
+    let only = enclosure.is_built_in.then(|| job.clone());
+    worker.on_submission(submission::taken_by(telling.clone(), only));
     let selection = selection(worker.manifest(), job, settings);
-    let work = Work::of(job, &selection, worker.manifest());
+    let work = Work::of(job, &selection, worker.manifest(), !enclosure.is_built_in);
     info!(
         proposal = job.run.proposal.0,
         run = job.run.number.0,
@@ -235,17 +245,23 @@ fn selection(manifest: &Manifest, job: &Job, settings: &ExtractionSettings) -> S
 }
 
 /// The Python that evaluates a database's context file.
-fn setup(db: &Database, settings: &ExtractionSettings) -> Result<Setup> {
+fn setup(db: &Database, settings: &ExtractionSettings, enclosure: &Enclosure) -> Result<Setup> {
     let python = match db.setting("context_python")? {
         Some(SettingValue::Text(python)) if !python.is_empty() => python.into(),
         _ => settings.python.clone(),
     };
+    let mut environment = settings.environment.clone();
+    environment.extend(enclosure.environment.clone());
     Ok(Setup {
         python,
         database_dir: db.dir().to_path_buf(),
         memory: settings.memory,
         keep: settings.keep_python,
-        environment: settings.environment.clone(),
+        environment,
+        launcher: Launcher {
+            words: enclosure.words.clone(),
+            hidden: enclosure.hidden.clone(),
+        },
     })
 }
 
@@ -270,7 +286,8 @@ pub fn read_context(
     mut publisher: Publisher,
 ) -> Result<(usize, usize)> {
     let dir = db.dir().to_path_buf();
-    let worker = Worker::start(setup(db, settings)?, &settings.limits())?;
+    let enclosure = sandbox::of_database(db, settings)?;
+    let worker = Worker::start(setup(db, settings, &enclosure)?, &settings.limits())?;
     publisher.drain(&dir);
     let topic = db.update_topic();
     let mut changed = 0;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::recording;
 use super::telling::Telling;
+use crate::job::Job;
 use crate::publisher::Publisher;
 use crate::updates::{FILE_SUBMISSIONS, Update};
 use crate::{Result, combiner};
@@ -36,16 +37,29 @@ pub(super) fn hand_in(
     Ok(())
 }
 
-/// What a job does with what its variables hand in by themselves, for any run of any database.
+/// What a job does with what its variables hand in by themselves: for any run of any database, or for that of `only`
+/// this job, where users' code is held to what it needs.
 pub(super) fn taken_by(
     telling: Telling,
+    only: Option<Job>,
 ) -> impl FnMut(&mut Submission<'_>) -> std::result::Result<PathBuf, String> + Send + 'static {
     move |submission| {
+        if let Some(job) = only.as_ref().filter(|job| !is_of(submission, job)) {
+            return Err(format!(
+                "in the sandbox of a job of {} results of that run can be saved, in {}, and no others",
+                job.run,
+                job.database_dir.display()
+            ));
+        }
         let saved = save(submission, |dir, fragment, run| {
             hand_in(dir, fragment, run, &mut telling.lock())
         });
         saved.map_err(|why| why.with_causes())
     }
+}
+
+fn is_of(submission: &Submission<'_>, job: &Job) -> bool {
+    submission.run == job.run && submission.database_dir == job.database_dir
 }
 
 /// Takes the one submission that comes over a pipe, from a notebook; returns its fragment, which is gone when it

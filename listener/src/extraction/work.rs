@@ -27,18 +27,25 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn of(job: &Job, selection: &Selection, manifest: &Manifest) -> Self {
+    /// The work of a job whose Python may leave values for a later one, or may not.
+    pub(super) fn of(
+        job: &Job,
+        selection: &Selection,
+        manifest: &Manifest,
+        may_leave: bool,
+    ) -> Self {
         match Handover::to(job).waiting(manifest, job.data) {
             Some(waiting) => Self::after_another(job, selection, manifest, &waiting),
-            None => Self::first(job, selection, manifest),
+            None => Self::first(job, selection, manifest, may_leave),
         }
     }
 
-    fn first(job: &Job, selection: &Selection, manifest: &Manifest) -> Self {
+    fn first(job: &Job, selection: &Selection, manifest: &Manifest, may_leave: bool) -> Self {
         let names = selection.names(manifest);
         let left = selection.cluster_variables_left(manifest);
         let follow_up = left.map(|left| (follow_up(job), left.names(manifest)));
-        let hand_over = follow_up.as_ref().and_then(|(follow_up, needed)| {
+        let later = follow_up.as_ref().filter(|_| may_leave);
+        let hand_over = later.and_then(|(follow_up, needed)| {
             let is_left = |name: &&String| names.contains(name) && is_stored(manifest, name);
             let needed = needed.iter().filter(is_left).cloned().collect();
             Handover::to(follow_up).begin(needed)

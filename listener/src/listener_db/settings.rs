@@ -83,6 +83,21 @@ impl ListenerDb {
             .is_none_or(|value| is_true(&value)))
     }
 
+    /// The wrapper that jobs are to evaluate context files in; empty: none is set here.
+    ///
+    /// # Errors
+    /// [`crate::Error::ListenerDb`]; [`crate::Error::Sandbox`]: it is set to what is no command line. Nothing may be
+    /// run without it.
+    pub fn wrapper(&self) -> Result<String> {
+        let words = match self.setting("sandbox_args")? {
+            None | Some(CellValue::Null) => String::new(),
+            Some(CellValue::Text(words)) => words,
+            Some(other) => format!("{other:?}"),
+        };
+        runledger_sandbox::Wrapper::parse(&words)?;
+        Ok(words)
+    }
+
     /// Whether this machine does what the queue does not take.
     ///
     /// # Errors

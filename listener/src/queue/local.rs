@@ -20,7 +20,7 @@ use runledger_storage::sharing;
 
 use super::{
     Account, Batch, Denied, Fault, JobState, Pace, Process, QueueManager, Refusal, Ticket,
-    inherited,
+    inherited, wrapped::Wrapped,
 };
 use crate::job::{Job, Request};
 use crate::ledger::{Attempt, Ending};
@@ -67,6 +67,7 @@ impl LocalSettings {
 pub struct LocalQueue {
     settings: LocalSettings,
     limit: AtomicUsize,
+    wrapped: Wrapped,
     /// Those that we started, until their ends are written down.
     children: Mutex<HashMap<(String, u32), Started>>,
 }
@@ -82,6 +83,7 @@ impl LocalQueue {
     pub fn new(settings: LocalSettings) -> Self {
         Self {
             limit: settings.limit.into(),
+            wrapped: Wrapped::default(),
             settings,
             children: Mutex::default(),
         }
@@ -95,6 +97,7 @@ impl LocalQueue {
         let log = open_log(job)?;
         let again = log.try_clone().map_err(|e| log_error(job, &e))?;
         let mut command = self.settings.command(job, attempt);
+        self.wrapped.pass_to(&mut command);
         let child = command.stdout(log).stderr(again).spawn();
         let program = self.settings.program.display();
         let child = child.map_err(|e| Error::Queue(format!("{program} does not start: {e}")))?;
@@ -124,6 +127,10 @@ impl QueueManager for LocalQueue {
 
     fn set_limit(&self, jobs: usize) {
         self.limit.store(jobs, Ordering::Relaxed);
+    }
+
+    fn wrap_in(&self, words: &str) {
+        self.wrapped.set(words);
     }
 
     fn array_size(&self) -> usize {

@@ -9,6 +9,7 @@ mod process;
 mod recorder;
 mod slurm;
 mod surroundings;
+mod wrapped;
 
 pub use foreground::run_in_foreground;
 pub(crate) use local::open_log;
@@ -17,6 +18,7 @@ pub use process::Process;
 pub use recorder::Recorder;
 pub use slurm::{Netgroup, SlurmQueue, SlurmSettings, task_command};
 pub use surroundings::{Clusters, Surroundings};
+pub use wrapped::WRAPPER_VARIABLE;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,6 +168,9 @@ pub trait QueueManager: Send + Sync {
 
     /// From now on at most so many at once, where that is for us to say.
     fn set_limit(&self, _jobs: usize) {}
+
+    /// From now on jobs evaluate context files in this wrapper; empty: in that of their own configuration, if any.
+    fn wrap_in(&self, _words: &str) {}
 
     /// How many jobs can be given to it at once, as one array.
     fn array_size(&self) -> usize;

@@ -87,6 +87,7 @@ pub(crate) fn evaluate(python: &Path, folder: &Path, run: RunId, on: &mut dyn Fn
         memory: None,
         keep: None,
         environment: Default::default(),
+        launcher: Default::default(),
     };
     let limits = Limits::of(Duration::from_secs(3600));
     let mut worker = Worker::start(setup, &limits).unwrap();

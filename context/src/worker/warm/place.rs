@@ -54,6 +54,8 @@ impl Place {
     /// The place of this setup; None where no Python is to be kept.
     pub(in crate::worker) fn of(setup: &Setup, script: &Path) -> Option<Self> {
         setup.keep?;
+        // One in a sandbox is for one job.
+        setup.launcher.program().is_none().then_some(())?;
         let cache = runtime::cache().ok()?;
         // A runtime outside of it is gone after the job.
         script.starts_with(&cache).then_some(())?;

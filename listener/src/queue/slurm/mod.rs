@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use super::{
     Batch, Denied, JobState, Pace, QueueManager, Refusal, Ticket, inherited, open_log, user_name,
+    wrapped::Wrapped,
 };
 use crate::Result;
 use crate::job::Request;
@@ -39,6 +40,7 @@ pub struct SlurmQueue {
     program: PathBuf,
     /// The configuration that the jobs read.
     config: Option<PathBuf>,
+    wrapped: Wrapped,
 }
 
 impl SlurmQueue {
@@ -48,6 +50,7 @@ impl SlurmQueue {
             settings,
             program,
             config,
+            wrapped: Wrapped::default(),
         }
     }
 }
@@ -63,6 +66,10 @@ impl QueueManager for SlurmQueue {
 
     fn limit(&self) -> Option<usize> {
         None
+    }
+
+    fn wrap_in(&self, words: &str) {
+        self.wrapped.set(words);
     }
 
     fn array_size(&self) -> usize {
@@ -118,6 +125,7 @@ impl QueueManager for SlurmQueue {
         if let Some(config) = &self.config {
             sbatch.env("RUNLEDGER_CONFIG", config);
         }
+        self.wrapped.pass_to(&mut sbatch);
         let (id, cluster) = answer::submitted(command::ask(sbatch, self.settings.patience))?;
         let asked = batch.handover.cluster.clone();
         let cluster = cluster

@@ -1,0 +1,134 @@
+//! What a site can set about the sandbox: the group `[sandbox]` of the configuration.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The group `[sandbox]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Whether context files are evaluated in the built-in sandbox.
+    pub mode: Mode,
+    /// What of the kernel it is made of. Each has to be there.
+    pub parts: Vec<Part>,
+    /// Whether context files reach the network.
+    pub network: bool,
+    /// Paths that they may read, beside the proposal's folder, the system and their Python. `{proposal}` in the
+    /// beginning stands for the proposal's folder.
+    pub read: Vec<String>,
+    /// Paths that they may read and write, likewise.
+    pub write: Vec<String>,
+    /// Variables of the environment that they do not see, beside those whose names tell that they are secret; a `*` at
+    /// the end stands for any rest.
+    pub hide: Vec<String>,
+    /// A command that runs what follows it, as DAMNIT's `sandbox_args`; empty: none.
+    pub wrapper: String,
+}
+
+/// Whether something is in force.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It is not.
+    #[default]
+    Off,
+    /// It is, or nothing is run.
+    On,
+}
+
+/// A part of the kernel that keeps processes from something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// A file system, processes and a network of its own, in a user namespace.
+    Namespaces,
+    /// Rules for paths, connections and signals.
+    Landlock,
+    /// System calls that are refused.
+    Seccomp,
+}
+
+impl Part {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::Namespaces, Self::Landlock, Self::Seccomp];
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespaces => "namespaces",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        })
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Off,
+            parts: Part::ALL.to_vec(),
+            network: false,
+            read: Vec::new(),
+            write: Vec::new(),
+            hide: Vec::new(),
+            wrapper: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the built-in sandbox is in force.
+    pub fn is_on(&self) -> bool {
+        self.mode == Mode::On
+    }
+
+    /// Everything that makes no sense in it, each with what to do about it.
+    pub fn problems(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.is_on() && self.parts.is_empty() {
+            found.push(
+                "`sandbox.mode` is \"on\" and `sandbox.parts` is empty; name at least one of \"namespaces\", \
+                 \"landlock\" and \"seccomp\""
+                    .into(),
+            );
+        }
+        if let Err(why) = crate::Wrapper::parse(&self.wrapper) {
+            found.push(format!("`sandbox.wrapper`: {why}"));
+        }
+        for (name, paths) in [("read", &self.read), ("write", &self.write)] {
+            let relative = paths.iter().filter(|path| !is_whole(path));
+            found.extend(relative.map(|path| {
+                format!("`sandbox.{name}`: {path:?} is no path of something below the root; write \"/…\" or \"{{proposal}}/…\"")
+            }));
+        }
+        found
+    }
+}
+
+fn is_whole(path: &str) -> bool {
+    let rest = path.strip_prefix("{proposal}");
+    let is_everything = path.chars().all(|c| c == '/' || c == '.');
+    path.starts_with('/') && !is_everything
+        || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_that_makes_no_sense_is_named() {
+        let settings = Settings {
+            mode: Mode::On,
+            parts: Vec::new(),
+            read: ["here", "/", "/there", "{proposal}"].map(Into::into).into(),
+            write: vec!["{proposal}s".into(), "{proposal}/scratch".into()],
+            wrapper: "sandbox 'without an end".into(),
+            ..Settings::default()
+        };
+        assert_eq!(settings.problems().len(), 5, "{:#?}", settings.problems());
+        assert_eq!(Settings::default().problems(), Vec::<String>::new());
+    }
+}

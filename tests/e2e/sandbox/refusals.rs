@@ -1,0 +1,113 @@
+//! Where there is no sandbox as demanded, nothing is run; and nobody but the site switches one off.
+
+use std::process::Command;
+
+use runledger_tests::{Finished, needs_sandbox};
+
+use crate::stage::{ALL, Stage};
+
+/// This command where the kernel lets nobody make namespaces.
+fn without_namespaces(stage: &Stage, arguments: &[&str]) -> Finished {
+    let order = serde_json::json!({"parts": ["seccomp"], "network": true, "read": [], "data": [], "write": [], "listed": [],
+        "folder": stage.site.path(""), "home": null, "owner": null});
+    let inner = stage.site.command(&stage.site.db(), arguments);
+    let order = order.to_string();
+    let mut outer = stage
+        .site
+        .command(&stage.site.db(), &["sandbox", "enter", &order, "--"]);
+    Finished::of(outer.arg(inner.get_program()).args(inner.get_args()))
+}
+
+#[test]
+fn nothing_is_run_where_the_kernel_lacks_what_is_demanded() {
+    if !needs_sandbox(&ALL) {
+        return;
+    }
+    let stage = Stage::of(&ALL, "");
+    stage.context(&[("ran", "return 1")]);
+    let job = ["extract", "1234", "7", "all", "--mock", "--update-vars"];
+    let refused = without_namespaces(&stage, &job);
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    for word in ["namespaces", "sandbox check", "exit status 125"] {
+        assert!(refused.stderr.contains(word), "{word}:\n{}", refused.stderr);
+    }
+    assert_eq!(stage.value("ran"), None);
+    let check = without_namespaces(&stage, &["sandbox", "check"]);
+    check.failed(1, &["demands namespaces"]);
+    stage.extract().succeeded();
+    assert_eq!(stage.value("ran").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_file_in_the_databases_folder_switches_nothing_off() {
+    if !needs_sandbox(&ALL) {
+        return;
+    }
+    let stage = Stage::of(&ALL, "");
+    stage.context(&[(
+        "secret",
+        "return int(open(OUTSIDE + '/secret').read() == 'a key')",
+    )]);
+    // The configuration that the listener has passed on to its jobs is read, not this one.
+    std::fs::write(
+        stage.site.db().join("runledger.toml"),
+        "[sandbox]\nmode = \"off\"\n",
+    )
+    .unwrap();
+    stage.extract().succeeded();
+    assert_eq!(stage.value("secret"), None);
+}
+
+#[test]
+fn a_context_file_is_read_in_the_sandbox_too() {
+    if !needs_sandbox(&ALL) {
+        return;
+    }
+    let stage = Stage::of(&ALL, "");
+    stage.context(&[("fine", "return 1")]);
+    stage.site.run(&["read-context"]).succeeded();
+    let curious = format!("open({:?})\n", stage.outside().join("secret"));
+    std::fs::write(stage.site.db().join("context.py"), curious).unwrap();
+    stage
+        .site
+        .run(&["read-context"])
+        .failed(1, &["FileNotFoundError"]);
+}
+
+#[test]
+fn no_python_waits_for_the_next_job_outside_of_a_sandbox() {
+    if !needs_sandbox(&ALL) {
+        return;
+    }
+    let stage = Stage::of(&ALL, "");
+    stage
+        .site
+        .configure("[jobs]", "[jobs]\nwarm_python = \"10min\"");
+    stage.context(&[("fine", "return 1")]);
+    stage.extract().succeeded();
+    assert!(!stage.site.path("cache/runledger/warm").exists());
+    stage
+        .site
+        .run(&["config", "check"])
+        .failed(1, &["warm_python", "sandbox"]);
+}
+
+#[test]
+fn nothing_of_a_job_is_left_behind() {
+    if !needs_sandbox(&ALL) {
+        return;
+    }
+    let stage = Stage::of(&ALL, "");
+    let temporary = stage.site.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    stage.context(&[(
+        "file",
+        "open(tempfile.gettempdir() + '/left', 'w').write('x')\nreturn 1",
+    )]);
+    let mut job: Command = stage
+        .site
+        .command(&stage.site.db(), &["extract", "1234", "7", "all", "--mock"]);
+    Finished::of(job.env("TMPDIR", &temporary)).succeeded();
+    assert_eq!(stage.value("file").as_deref(), Some("1"));
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+}
