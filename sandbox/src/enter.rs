@@ -15,7 +15,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitStatus, wait};
-use nix::unistd::{Pid, close, getpgrp};
+use nix::unistd::{Pid, close, getpgrp, getppid};
 
 use crate::enclosure::Order;
 use crate::{Error, Part, Result, loopback, namespaces, places, rules, view};
@@ -41,7 +41,7 @@ pub fn enter(order: &str, command: &[OsString]) -> Result<u8> {
     second
         .args(["sandbox", "settle", &text, "--"])
         .args(command);
-    let ended = started_and_watched(&mut second);
+    let ended = started_and_watched(&mut second, &order);
     ended.map_err(|source| Error::Program { program, source })
 }
 
@@ -110,7 +110,8 @@ fn close_others() -> io::Result<()> {
 }
 
 /// No thread waits here: a process whose children are in another namespace cannot have any.
-fn started_and_watched(command: &mut Command) -> io::Result<u8> {
+fn started_and_watched(command: &mut Command, order: &Order) -> io::Result<u8> {
+    let job = getppid();
     let (mut ended, wake) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, wake)?;
     let mut child = command.spawn()?;
@@ -133,21 +134,26 @@ fn started_and_watched(command: &mut Command) -> io::Result<u8> {
         if is_woken {
             let _ = ended.read(&mut [0; 64])?;
         } else if is_alone {
-            end(&mut child)?;
+            end(&mut child, order)?;
+            if getppid() != job {
+                // It was killed, and leaves that to us.
+                let _ = fs::remove_dir_all(&order.folder);
+            }
         }
     }
 }
 
-/// Ends what goes on although nobody hears it any more, and this process with it.
-fn end(child: &mut Child) -> io::Result<()> {
+/// Ends what goes on although nobody hears it any more; without namespaces this process with it.
+fn end(child: &mut Child, order: &Order) -> io::Result<()> {
     let until = std::time::Instant::now() + FAREWELL;
     while child.try_wait()?.is_none() && std::time::Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
     }
-    if child.try_wait()?.is_none() {
-        killpg(getpgrp(), Signal::SIGKILL)?;
+    match child.try_wait()? {
+        Some(_) => Ok(()),
+        None if order.has(Part::Namespaces) => child.kill().and_then(|()| child.wait().map(drop)),
+        None => Ok(killpg(getpgrp(), Signal::SIGKILL)?),
     }
-    Ok(())
 }
 
 /// Takes leave of every process that has lost its parent, up to the end of this child.

@@ -66,8 +66,15 @@ pub(crate) fn enter(order: &Order, read: &[PathBuf]) -> io::Result<()> {
     }
     let own = ["/dev".into(), "/proc".into(), order.temporary()];
     places.extend(own.map(|path| (path, Kind::Own)));
+    places.extend(kernel_settings().map(|path| (path, Kind::Read)));
     view.protect(&places)?;
     view.turn_to()
+}
+
+/// Of the machine, not of a job; and root may write them even in a namespace.
+fn kernel_settings() -> impl Iterator<Item = PathBuf> {
+    let names = ["acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger"];
+    names.into_iter().map(|name| Path::new("/proc").join(name))
 }
 
 fn data_kind(order: &Order) -> Kind {
@@ -143,7 +150,11 @@ impl View {
                 "{why}: where parts of /proc are hidden, as in containers, no new one is allowed"
             );
             io::Error::other(why)
-        })
+        })?;
+        for settings in kernel_settings().filter(|path| self.inside(path).exists()) {
+            self.bind(&self.inside(&settings), &settings)?;
+        }
+        Ok(())
     }
 
     fn inside(&self, path: &Path) -> PathBuf {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use runledger_listener::ledger::{Ledger, State};
-use runledger_tests::{Finished, OnSlurm, Site, Slurm, eventually};
+use runledger_tests::{Finished, OnSlurm, Site, Slurm, eventually, needs_sandbox};
 
 const CONTEXT: &str = r#"
 import os
@@ -205,4 +205,23 @@ fn the_job_for_the_cluster_variables_is_in_the_wrapper_too() {
     }
     let _ = child.kill();
     let _ = child.wait();
+}
+
+#[test]
+fn a_wrapper_and_the_built_in_sandbox_hold_together() {
+    if !needs_sandbox(&["namespaces", "landlock", "seccomp"]) {
+        return;
+    }
+    let (site, words) = with_wrapper(WRAPPER);
+    let group = format!("[sandbox]\nmode = \"on\"\nwrapper = {words:?}\n[jobs]\n");
+    site.configure("[jobs]\n", &group);
+    let curious = format!(
+        "{CONTEXT}\n@Variable()\ndef outside(run):\n    return open({:?}).read()\n",
+        site.path("runledger.toml")
+    );
+    std::fs::write(site.db().join("context.py"), curious).unwrap();
+    site.run(&["extract", "1234", "7", "all"]).succeeded();
+    assert_eq!(text(&site, "wrapped", 7).as_deref(), Some("1234"));
+    let (class, _) = site.error("outside").unwrap();
+    assert_eq!(class, "FileNotFoundError");
 }

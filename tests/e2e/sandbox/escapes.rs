@@ -1,9 +1,8 @@
 //! Attempts to get out, from within a context file. Each returns 1 when it got through.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use runledger_tests::needs_sandbox;
+use runledger_tests::{Service, eventually, needs_sandbox};
 
 use crate::stage::{ALL, Stage};
 
@@ -82,7 +81,7 @@ const ATTEMPTS: [(&str, &str); 19] = [
 ];
 
 /// What may be barred elsewhere, too; or what the parts without a file system of their own cannot bar.
-const MORE: [(&str, &str); 9] = [
+const MORE: [(&str, &str); 11] = [
     (
         "socket_file",
         "s = socket.socket(socket.AF_UNIX)\ns.connect(OUTSIDE + '/socket')\nreturn 1",
@@ -111,6 +110,14 @@ const MORE: [(&str, &str); 9] = [
     (
         "services",
         "return int(os.path.exists('/run') or os.path.exists('/root/.ssh') or os.path.exists('/home'))",
+    ),
+    (
+        "kernel_settings",
+        "open('/proc/sys/kernel/core_pattern', 'r+b').close()\nreturn 1",
+    ),
+    (
+        "sysrq",
+        "open('/proc/sysrq-trigger', 'r+b').close()\nreturn 1",
     ),
     ("vsock", "socket.socket(40, socket.SOCK_STREAM)\nreturn 1"),
 ];
@@ -200,6 +207,22 @@ fn files_that_the_jobs_parent_left_open_are_closed() {
     assert_eq!(class, "OSError");
 }
 
+/// A variable that starts a process far from its own group, which sleeps so long; and what comes then.
+fn daemon(seconds: &str, then: &str) -> String {
+    format!(
+        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        \
+         os.execve('/bin/sleep', ['sleep', '{seconds}'], {{}})\n    os._exit(0)\nos.wait()\n{then}"
+    )
+}
+
+/// Whether a process sleeps so long.
+fn sleeps(seconds: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut lines = processes.map(|entry| std::fs::read(entry.path().join("cmdline")));
+    let words = format!("sleep\0{seconds}\0");
+    lines.any(|line| line.is_ok_and(|line| line == words.as_bytes()))
+}
+
 #[test]
 fn no_process_outlives_its_job() {
     if !needs_sandbox(&ALL) {
@@ -207,19 +230,36 @@ fn no_process_outlives_its_job() {
     }
     let stage = Stage::of(&ALL, "");
     let seconds = format!("86400.{}", std::process::id());
-    let body = format!(
-        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.execve('/bin/sleep', ['sleep', '{seconds}'], {{}})\n    \
-         os._exit(0)\nos.wait()\nreturn 1"
-    );
+    let body = daemon(&seconds, "return 1");
     stage.context(&[("daemon", &body)]);
     stage.extract().succeeded();
     assert_eq!(stage.value("daemon").as_deref(), Some("1"));
-    let is_it = |process: &Path| {
-        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(&seconds)
-    };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    assert!(!processes.map(|entry| entry.path()).any(|path| is_it(&path)));
+    assert!(!sleeps(&seconds));
+}
+
+/// The context file does what it can to go on: its Python leaves its group, and holds on to nothing that could end it.
+#[test]
+fn a_job_that_is_killed_takes_everything_with_it() {
+    if !needs_sandbox(&ALL) {
+        return;
+    }
+    let stage = Stage::of(&ALL, "");
+    let seconds = format!("86401.{}", std::process::id());
+    let then = "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\n\
+                os.killpg = None\nprint('at work', flush=True)\ntime.sleep(86400)";
+    let body = daemon(&seconds, then);
+    stage.context(&[("daemon", &body)]);
+    let temporary = stage.site.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let arguments = ["extract", "1234", "7", "all", "--mock"];
+    let mut job = stage.site.command(&stage.site.db(), &arguments);
+    let mut job = Service::start(job.env("TMPDIR", &temporary), &stage.site.path("job.log"));
+    let explain = || std::fs::read_to_string(stage.site.path("job.log")).unwrap_or_default();
+    eventually("the process runs", explain, || sleeps(&seconds));
+    job.kill();
+    eventually("all of it has ended", explain, || !sleeps(&seconds));
+    let left = || std::fs::read_dir(&temporary).unwrap().count();
+    eventually("its files are gone", explain, || left() == 0);
 }
 
 #[test]
