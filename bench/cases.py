@@ -24,12 +24,15 @@ class Case:
     at_most: int = 1000        # repetitions
     by_default: bool = True
     warm: bool = False
+    sandbox: bool = False      # runledger's built-in one, of all parts; DAMNIT has none
 
 
 CASES = [
     Case("trivial", "one trivial variable", HERE / "contexts" / "trivial.py", {"wall": 8, "cpu": 10}),
     Case("warm", "one trivial variable, runledger with a warm Python", HERE / "contexts" / "trivial.py",
          {"wall": 30}, warm=True),
+    Case("sandbox", "one trivial variable, runledger in its sandbox", HERE / "contexts" / "trivial.py", {},
+         by_default=False, sandbox=True),
     Case("mixed", "30 mixed variables", HERE / "contexts" / "mixed.py",
          {"wall": 3, "wall without the user's part": 8}),
     Case("real", "a run opened with extra_data", DEMO / "context.py", {}, real=True),

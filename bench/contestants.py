@@ -70,8 +70,9 @@ class Runledger(Contestant):
     def set_up(self, settings):
         config = self.folder / "runledger.toml"
         warm = '[jobs]\nwarm_python = "10min"' if self.case.warm else ""
+        sandbox = '[sandbox]\nmode = "on"' if self.case.sandbox else ""
         config.write_text(f'[updates.properties]\n"fetch.wait.max.ms" = "{ASK_AFTER}"\n'
-                          f'[context]\npython = "{sys.executable}"\n{warm}\n{settings}\n')
+                          f'[context]\npython = "{sys.executable}"\n{warm}\n{sandbox}\n{settings}\n')
         self.environment["RUNLEDGER_CONFIG"] = str(config)
         command = [self.tools.runledger, "--quiet", "init", self.db, "--proposal", str(self.proposal),
                    "--context", self.case.context]

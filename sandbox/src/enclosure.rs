@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,9 @@ pub struct Job {
     /// The database's folder.
     pub database_dir: PathBuf,
 }
+
+/// The folders of a proposal that have a folder for each run, and that users do not write.
+const PARTS: [&str; 3] = ["proc", "raw", "red"];
 
 /// How a job's Python is started in its sandbox.
 #[derive(Debug, Clone, Default)]
@@ -146,7 +150,7 @@ fn order(settings: &Settings, job: &Job, folder: &Path) -> Order {
         parts: settings.parts.clone(),
         network: settings.network,
         read,
-        data: data(job),
+        data: data(job, &owners(job)),
         write: settings_paths(&settings.write, job),
         listed: job.data_root.clone().into_iter().collect(),
         folder: folder.into(),
@@ -167,21 +171,32 @@ fn settings_paths(given: &[String], job: &Job) -> Vec<PathBuf> {
 }
 
 /// The proposal's folder. What is a link in it, such as `raw`, may lie on another file system; and so may the run in it.
-fn data(job: &Job) -> Vec<PathBuf> {
+/// Links count only if they are of one of these owners: others could lead anywhere.
+fn data(job: &Job, owners: &[u32]) -> Vec<PathBuf> {
     let Some(proposal) = &job.proposal_dir else {
         return Vec::new();
     };
-    let mut found = vec![proposal.clone()];
-    for entry in std::fs::read_dir(proposal).into_iter().flatten().flatten() {
-        let part = entry.path();
-        let run = job.run_folder.as_ref().map(|name| part.join(name));
-        found.extend(run.filter(|run| run.is_symlink()));
-        if part.is_symlink() {
-            found.push(part);
-        }
-    }
-    let places = found.iter().filter_map(|path| path.canonicalize().ok());
-    [found.clone(), places.collect()].concat()
+    let parts = std::fs::read_dir(proposal).into_iter().flatten().flatten();
+    let parts = parts.map(|entry| entry.path());
+    let runs = PARTS.into_iter().zip(job.run_folder.iter().cycle());
+    let runs = runs.map(|(part, run)| proposal.join(part).join(run));
+    let is_ours = |link: &PathBuf| {
+        let about = link.symlink_metadata();
+        about.is_ok_and(|about| about.is_symlink() && owners.contains(&about.uid()))
+    };
+    let links = parts.chain(runs).filter(is_ours);
+    let places = links.filter_map(|link| link.canonicalize().ok());
+    [proposal.clone()].into_iter().chain(places).collect()
+}
+
+/// Root, this account, and whoever has the folder above all proposals.
+fn owners(job: &Job) -> Vec<u32> {
+    let root = job.data_root.as_ref().and_then(|root| root.metadata().ok());
+    let known = [0, nix::unistd::geteuid().as_raw()];
+    known
+        .into_iter()
+        .chain(root.map(|root| root.uid()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -203,11 +218,25 @@ mod tests {
             run_folder: Some("r0007".into()),
             ..Job::default()
         };
-        let found = data(&job);
-        for needed in [proposal, far.join("raw"), far.join("r0007")] {
+        let found = data(&job, &owners(&job));
+        for needed in [far.join("raw"), far.join("r0007")] {
             let needed = needed.canonicalize().unwrap();
             assert!(found.contains(&needed), "{needed:?} is not in {found:?}");
         }
+        assert_eq!(data(&job, &[12345]), [proposal]);
+    }
+
+    #[test]
+    fn a_link_that_users_can_make_leads_nowhere() {
+        let proposal = tempfile::tempdir().unwrap();
+        std::fs::create_dir(proposal.path().join("scratch")).unwrap();
+        std::os::unix::fs::symlink("/etc", proposal.path().join("scratch/r0007")).unwrap();
+        let job = Job {
+            proposal_dir: Some(proposal.path().into()),
+            run_folder: Some("r0007".into()),
+            ..Job::default()
+        };
+        assert_eq!(data(&job, &owners(&job)), [proposal.path()]);
     }
 
     #[test]
