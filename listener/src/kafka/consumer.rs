@@ -14,6 +14,7 @@ use rdkafka::topic_partition_list::Offset;
 use tracing::{debug, trace, warn};
 
 use super::clock_watch::wake_when_set_back;
+use super::members::CLIENT_ID;
 use super::position::Positions;
 pub use super::position::Start;
 use super::properties::complaint;
@@ -49,7 +50,8 @@ pub struct Consumer {
 /// takes some hundred bytes more than what it says. One message that is larger than that is taken all the same, and so
 /// is one larger than the library's own 100 MB: it would hold up all behind it. A topic that comes into being is seen
 /// after half a minute, not after the library's five.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 10] = [
+    ("client.id", CLIENT_ID),
     ("enable.auto.commit", "true"),
     ("auto.commit.interval.ms", "1000"),
     ("auto.offset.reset", "error"),
@@ -77,7 +79,7 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] for a property that the library does not know, or no topic.
     pub fn new(settings: ConsumerSettings) -> Result<Self> {
-        let positions = Positions::of(&settings.brokers, settings.start);
+        let positions = Positions::of(&settings.brokers, &settings.group_id, settings.start);
         match configuration(&settings).create_with_context(positions) {
             Ok(inner) => Self::of(settings, inner).subscribed(),
             Err(error) => Err(failed(&settings.brokers, &error)),
@@ -140,7 +142,7 @@ impl Consumer {
         let until = Instant::now() + patience;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            self.inner.context().begin_again(&self.inner);
+            self.inner.context().attend(&self.inner);
             match self.inner.poll(left.min(LOOK)) {
                 Some(Ok(message)) => return Ok(Some(owned(&message))),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {

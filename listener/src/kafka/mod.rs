@@ -4,6 +4,7 @@ mod clock_watch;
 mod consumer;
 mod embedded;
 mod joining;
+mod members;
 mod outage;
 mod position;
 mod producer;

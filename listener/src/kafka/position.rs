@@ -15,6 +15,7 @@ use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, error, info, warn};
 
 use super::joining::Joining;
+use super::members::Members;
 use super::outage::Outage;
 use crate::monitor::Lag;
 
@@ -39,6 +40,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Positions {
     outage: Outage,
     joining: Joining,
+    members: Members,
     start: Start,
     given: Mutex<Option<Given>>,
     /// The broker does not have what comes next in a partition.
@@ -54,10 +56,11 @@ struct Given {
 }
 
 impl Positions {
-    pub(super) fn of(brokers: &str, start: Start) -> Self {
+    pub(super) fn of(brokers: &str, group: &str, start: Start) -> Self {
         Self {
             outage: Outage::of(brokers, "nothing is read"),
             joining: Joining::default(),
+            members: Members::of(group),
             start,
             given: Mutex::default(),
             is_lost: AtomicBool::default(),
@@ -74,9 +77,15 @@ impl Positions {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is to be done between messages, and takes no longer than a broker's answer.
+    pub(super) fn attend(&self, consumer: &BaseConsumer<Self>) {
+        self.begin_again(consumer);
+        self.members.look(consumer);
+    }
+
     /// Tries again to begin to read partitions where that has failed, if it is time; and begins anew where the broker
     /// no longer has what comes next: which partition that is, the library does not tell.
-    pub(super) fn begin_again(&self, consumer: &BaseConsumer<Self>) {
+    fn begin_again(&self, consumer: &BaseConsumer<Self>) {
         if self.is_lost.swap(false, Ordering::Relaxed)
             && let Ok(partitions) = consumer.assignment()
             && give_back(consumer, &partitions).is_ok()
@@ -99,7 +108,10 @@ impl Positions {
             .with_positions(consumer, given)
             .and_then(|(all, new)| begin(consumer, &all, &new));
         match begun {
-            Ok(()) => info!(target: "kafka", partitions = given.count(), "joined the group"),
+            Ok(()) => {
+                info!(target: "kafka", partitions = given.count(), "joined the group");
+                self.members.changed();
+            }
             Err(_) => {
                 *self.given() = Some(Given {
                     partitions: given.clone(),
