@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::settings::NotificationSettings;
 
+/// No notification has more bytes. What is read of one takes several times as many.
+const LONGEST: usize = 8 << 20;
+
 /// A run's data has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notification {
@@ -20,6 +23,9 @@ pub enum Unreadable {
     /// It says nothing: a topic that is compacted has such messages.
     #[error("it is empty")]
     Empty,
+    /// It is longer than any notification.
+    #[error("it has {0} bytes, and no notification has more than {LONGEST}")]
+    TooLong(usize),
     /// It is not JSON.
     #[error("it is not JSON: {0}")]
     NotJson(String),
@@ -52,6 +58,9 @@ pub fn parse(
 ) -> Result<Option<Notification>, Unreadable> {
     if payload.is_empty() {
         return Err(Unreadable::Empty);
+    }
+    if payload.len() > LONGEST {
+        return Err(Unreadable::TooLong(payload.len()));
     }
     let value: Value =
         serde_json::from_slice(payload).map_err(|error| Unreadable::NotJson(error.to_string()))?;
@@ -165,5 +174,7 @@ mod tests {
         assert_eq!(read("[1]"), Err(Unreadable::NotAnObject));
         assert!(matches!(read("not JSON"), Err(Unreadable::NotJson(_))));
         assert_eq!(read(""), Err(Unreadable::Empty));
+        let long = " ".repeat(LONGEST + 1);
+        assert_eq!(read(&long), Err(Unreadable::TooLong(LONGEST + 1)));
     }
 }

@@ -70,6 +70,9 @@ const SOON_MISSED: (&str, &str) = ("session.timeout.ms", "10000");
 /// Not for the user to change: a position stored before its effect loses messages.
 const EFFECT_FIRST: (&str, &str) = ("enable.auto.offset.store", "false");
 
+/// So many bytes are taken at once, and the message that goes beyond.
+const BYTES_AT_ONCE: usize = 16 << 20;
+
 /// So often it is seen whether partitions wait to be begun.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -120,17 +123,18 @@ impl Consumer {
     }
 
     /// The next messages: waits for the first at most for `patience`, and takes along what else
-    /// is there already, `at_most` in all. A broker that does not answer is a long silence.
+    /// is there already, `at_most` in all and fewer of large ones. A broker that does not answer is a long silence.
     ///
     /// # Errors
     /// [`Error::Kafka`] only where this client can't go on; a new one may.
     pub fn poll(&self, patience: Duration, at_most: usize) -> Result<Vec<Message>> {
         let mut messages = Vec::new();
-        let mut patience = patience;
-        while messages.len() < at_most {
+        let (mut patience, mut bytes) = (patience, 0);
+        while messages.len() < at_most && bytes < BYTES_AT_ONCE {
             let Some(message) = self.next(patience)? else {
                 break;
             };
+            bytes += message.payload.len();
             messages.push(message);
             patience = Duration::ZERO;
         }

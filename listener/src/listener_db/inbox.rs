@@ -13,6 +13,9 @@ use crate::message::Message;
 const FIRST_WAIT: f64 = 0.5;
 const LONGEST_WAIT: f64 = 60.0;
 
+/// So many bytes of messages are taken at once, and the message that goes beyond.
+const BYTES_AT_ONCE: usize = 64 << 20;
+
 /// A notification to which something is still to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Letter {
@@ -75,7 +78,7 @@ impl ListenerDb {
         })
     }
 
-    /// The notifications whose turn it is, first come first served; at most `limit`.
+    /// The notifications whose turn it is, first come first served; at most `limit`, and fewer of large ones.
     ///
     /// # Errors
     /// [`crate::Error::ListenerDb`].
@@ -85,7 +88,7 @@ impl ListenerDb {
         self.letters(&is_due, params![now(), limit])
     }
 
-    /// All notifications that wait, the first that came first; at most `limit`.
+    /// All notifications that wait, the first that came first; at most `limit`, and fewer of large ones.
     ///
     /// # Errors
     /// [`crate::Error::ListenerDb`].
@@ -99,7 +102,16 @@ impl ListenerDb {
         );
         let read = || -> rusqlite::Result<Vec<Letter>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
-            statement.query_map(values, letter)?.collect()
+            let (mut letters, mut bytes) = (Vec::new(), 0);
+            for letter in statement.query_map(values, letter)? {
+                let letter = letter?;
+                bytes += letter.payload.len();
+                letters.push(letter);
+                if bytes >= BYTES_AT_ONCE {
+                    break;
+                }
+            }
+            Ok(letters)
         };
         self.done(read())
     }
@@ -278,6 +290,20 @@ pub(super) mod tests {
         let waiting = db.waiting(10).unwrap();
         assert_eq!((waiting.len(), waiting[0].tries), (2, 1));
         assert_eq!(waiting[0].last_error.as_deref(), Some("locked"));
+    }
+
+    #[test]
+    fn of_large_ones_fewer_are_taken_at_once() {
+        let (_folder, mut db) = opened();
+        let large = "x".repeat(BYTES_AT_ONCE / 2 + 1);
+        for offset in 1..=3 {
+            let one = Message {
+                timestamp: offset,
+                ..message(offset, &large)
+            };
+            db.keep(&[(&one, Sorted::ForUs)]).unwrap();
+        }
+        assert_eq!(db.due(10).unwrap().len(), 2);
     }
 
     #[test]
