@@ -76,6 +76,11 @@ def summary_is_a_table(run):
 
 
 @Variable
+def summary_of_a_matrix(run):
+    return Cell(1, summary_value=np.array([[1.0, 0.3], [0.3, 2.0]]))
+
+
+@Variable
 def summary_is_a_cube(run):
     return Cell(1, summary_value=np.arange(8).reshape(2, 2, 2))
 
