@@ -23,7 +23,15 @@ def way_up():
         status = Path(f"/proc/{process}/status").read_text()
         process = int(status.split("PPid:")[1].split()[0])
 
+def held():
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            yield os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            pass
+
 def look(name):
+    Path("held").write_text("\n".join(held()))
     with open(name, "ab") as seen:
         for process in way_up():
             for about in ("cmdline", "environ"):
@@ -144,6 +152,16 @@ fn evaluate(site: &Site, secret: &str, why: &dyn Fn() -> String) {
     eventually("the run is in the table", why, || {
         site.number(EVALUATED) == Some(1.0)
     });
+    nothing_is_inherited(site);
+}
+
+/// Users' code has its own channel, and neither a connection to a broker nor an open file of ours.
+fn nothing_is_inherited(site: &Site) {
+    let held = std::fs::read_to_string(site.db().join("held")).expect("what was held");
+    let sockets = held.lines().filter(|what| what.starts_with("socket:"));
+    assert_eq!(sockets.count(), 1, "{held}");
+    let folder = site.path("").display().to_string();
+    assert!(!held.contains(folder.trim_end_matches('/')), "{held}");
 }
 
 /// Everything that prints, in words and in JSON.
