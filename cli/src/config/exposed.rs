@@ -5,21 +5,23 @@ use std::path::Path;
 
 use super::Config;
 
-const OTHERS_READ: u32 = 0o044;
+const GROUP_READS: u32 = 0o040;
+const ALL_READ: u32 = 0o004;
 const ALL_WRITE: u32 = 0o002;
 
 /// What its file's mode lets others do, with what to do about it.
 pub(crate) fn exposed(config: &Config, file: Option<&Path>) -> Vec<String> {
     // One that is not there has been told of by whoever wanted to read it.
-    let found = file.and_then(|file| Some((file, file.metadata().ok()?.mode())));
-    let Some((file, mode)) = found else {
+    let found = file.and_then(|file| Some((file, file.metadata().ok()?)));
+    let Some((file, about)) = found else {
         return Vec::new();
     };
-    let secrets = secrets(config);
+    let (mode, secrets) = (about.mode(), secrets(config));
+    let is_ours = about.uid() == nix::unistd::geteuid().as_raw();
     let mut found = Vec::new();
-    if mode & OTHERS_READ != 0 && !secrets.is_empty() {
+    if let Some(remedy) = remedy(mode, is_ours).filter(|_| !secrets.is_empty()) {
         found.push(format!(
-            "others can read {}, and there are secrets in it: {}; say `chmod 600` to it, and change those that were read",
+            "others can read {}, and there are secrets in it: {}; say `{remedy}` to it, and change those that were read",
             file.display(),
             secrets.join(", ")
         ));
@@ -31,6 +33,14 @@ pub(crate) fn exposed(config: &Config, file: Option<&Path>) -> Vec<String> {
         ));
     }
     found
+}
+
+/// What ends it that others read the file. One that is somebody else's, root's for example, we may read by our group.
+fn remedy(mode: u32, is_ours: bool) -> Option<&'static str> {
+    match is_ours {
+        true => (mode & (GROUP_READS | ALL_READ) != 0).then_some("chmod 600"),
+        false => (mode & ALL_READ != 0).then_some("chmod o-r"),
+    }
 }
 
 fn secrets(config: &Config) -> Vec<&str> {
@@ -70,6 +80,13 @@ mod tests {
             assert_eq!(told(mode, &plain), of_plain, "{mode:o}");
             assert_eq!(told(mode, &secret), of_secret, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_file_of_roots_may_be_read_by_the_services_group() {
+        assert_eq!(remedy(0o640, false), None);
+        assert_eq!(remedy(0o644, false), Some("chmod o-r"));
+        assert_eq!(remedy(0o640, true), Some("chmod 600"));
     }
 
     #[test]
