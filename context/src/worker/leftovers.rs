@@ -48,12 +48,12 @@ impl Mark {
             if found.is_empty() || Instant::now() >= deadline {
                 return;
             }
-            std::thread::sleep(LOOK);
+            // At once: one that forks and ends all the time is another process a moment later.
             for pid in found {
-                // It may have ended by itself.
                 let _ = kill(pid, Signal::SIGKILL);
                 let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
             }
+            std::thread::sleep(LOOK);
         }
     }
 

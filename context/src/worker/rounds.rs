@@ -78,6 +78,8 @@ struct Rounds<'a> {
     /// Those of the present round that had their turn in an earlier one.
     again: BTreeSet<String>,
     rounds: usize,
+    /// How many waited for their turn when the present round began.
+    waited: usize,
 }
 
 impl<'a> Rounds<'a> {
@@ -89,6 +91,7 @@ impl<'a> Rounds<'a> {
             turns: BTreeMap::new(),
             again: BTreeSet::new(),
             rounds: 0,
+            waited: 0,
         }
     }
 
@@ -100,6 +103,7 @@ impl<'a> Rounds<'a> {
     fn next(&mut self) -> Request {
         self.rounds += 1;
         let waiting = self.waiting();
+        self.waited = waiting.len();
         let waiting_names = waiting.iter().map(String::as_str);
         let needed = with_dependencies(self.manifest, waiting_names, &|_| false);
         let fresh: BTreeSet<&String> = waiting.iter().collect();
@@ -189,12 +193,10 @@ impl<'a> Rounds<'a> {
     /// After a worker has broken off: the culprit gets the reason. Where no other worker could do better, so do
     /// all that are left.
     fn take_stock(&mut self, broken: Broken) -> Option<CutShort> {
-        let waiting = self.waiting();
-        let fresh = waiting.iter().filter(|name| !self.again.contains(*name));
-        let asked = fresh.count() + self.again.len();
         // What ran side by side has its turns one by one in the next round.
         let was_parallel = self.rounds == 1 && self.request.workers > 1;
-        let had_turns = was_parallel || broken.running.is_some() || broken.unfinished.len() < asked;
+        let had_turns =
+            was_parallel || broken.running.is_some() || self.waiting().len() < self.waited;
         // Another job may do better with the last variable, too.
         let is_cut_short = broken.running.is_some() && !broken.cause.allows_another();
         if let Some(name) = broken.running {
