@@ -71,9 +71,15 @@ impl Job {
     /// What tells the fragment of an attempt from all others: an earlier attempt that was given up may still write.
     pub fn token(&self, number: u32) -> String {
         match number {
-            0 | 1 => self.processing_id.clone(),
-            later => format!("{}-{later}", self.processing_id),
+            0 | 1 => self.file_name(),
+            later => format!("{}-{later}", self.file_name()),
         }
+    }
+
+    /// Its identity for a file's name: what others wrote into the ledger must not become a path.
+    pub(crate) fn file_name(&self) -> String {
+        let is_odd = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+        self.processing_id.replace(is_odd, "_")
     }
 
     /// Where everything that the run's jobs print goes.

@@ -53,6 +53,14 @@ impl Folder {
         }
     }
 
+    /// Whether this account has made it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn is_ours(&self) -> io::Result<bool> {
+        Ok(self.opened.metadata()?.uid() == nix::unistd::geteuid().as_raw())
+    }
+
     /// A way to the folder that leads nowhere else, for this process and as long as it is open.
     pub fn path(&self) -> PathBuf {
         way_to(self.opened.as_raw_fd())

@@ -9,6 +9,7 @@ use std::{fs, io};
 use runledger_context::manifest::Manifest;
 use runledger_context::run::RunData;
 use runledger_context::worker::Handed;
+use runledger_storage::folder::Folder;
 use runledger_storage::sharing;
 use serde::{Deserialize, Serialize};
 use tracing::{debug, warn};
@@ -36,26 +37,37 @@ struct Contents {
 impl Handover {
     /// What waits, or will wait, for a job.
     pub(super) fn to(job: &Job) -> Self {
-        Self(place(&job.database_dir).join(&job.processing_id))
+        Self(place(&job.database_dir).join(job.file_name()))
     }
 
     /// Makes room for values of `names`. None where that is not possible: the later job evaluates all that it needs.
     pub(super) fn begin(&self, names: Vec<String>) -> Option<Handed> {
-        let place = self.0.parent()?;
-        // Everybody's jobs have their folders there; what is in one only this account's Python has to read.
-        let made = fs::create_dir_all(&self.0).and_then(|()| sharing::share_folder(place));
-        if let Err(why) = made {
+        if let Err(why) = self.make() {
             warn!(
                 "{}: nothing can be handed over there: {why}",
                 self.0.display()
             );
             return None;
         }
-        forget_old(place);
         Some(Handed {
             folder: self.0.clone(),
             names,
         })
+    }
+
+    /// Everybody's jobs have their folders there; what is in one only this account's Python has to read.
+    fn make(&self) -> io::Result<()> {
+        let place = self.0.parent().unwrap_or(Path::new("."));
+        make_folder(place)?;
+        sharing::share_folder(place)?;
+        let folder = Folder::open(place)?;
+        forget_old(&folder);
+        let own = folder.at(self.0.file_name().unwrap_or_default());
+        make_folder(&own)?;
+        match Folder::open(&own)?.is_ours()? {
+            true => Ok(()),
+            false => Err(io::Error::other("somebody else has made it")),
+        }
     }
 
     /// All is there: from now on it counts.
@@ -96,7 +108,8 @@ impl Handover {
 
     /// Nobody needs it any more.
     pub(super) fn remove(&self) {
-        match fs::remove_dir_all(&self.0) {
+        let name = self.0.file_name().unwrap_or_default();
+        match Folder::of(&self.0).and_then(|folder| fs::remove_dir_all(folder.at(name))) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => {
                 warn!("{} cannot be removed: {why}", self.0.display());
             }
@@ -121,12 +134,20 @@ fn place(database_dir: &Path) -> PathBuf {
     database_dir.join("handed_over")
 }
 
-fn forget_old(place: &Path) {
-    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+fn make_folder(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Only in a folder that is known to be no link: what is removed elsewhere is lost.
+fn forget_old(place: &Folder) {
+    for entry in fs::read_dir(place.path()).into_iter().flatten().flatten() {
         let modified = entry.metadata().and_then(|found| found.modified());
         let age = modified.ok().and_then(|modified| modified.elapsed().ok());
         if age.is_some_and(|age| age > OLDEST) {
-            debug!("{} is too old", entry.path().display());
+            debug!("{} is too old", place.shown(&entry.path()).display());
             fs::remove_dir_all(entry.path()).ok();
         }
     }
@@ -179,5 +200,29 @@ mod tests {
         fs::File::open(&old.0).unwrap().set_modified(then).unwrap();
         next.begin(Vec::new()).unwrap();
         assert!(!old.0.exists() && new.0.exists() && next.0.exists());
+    }
+
+    #[test]
+    fn nothing_is_removed_where_a_link_leads() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let then = SystemTime::now() - OLDEST - Duration::from_secs(60);
+        let mut job = job(folder.path());
+        let precious = elsewhere.path().join(&job.processing_id);
+        fs::create_dir(&precious).unwrap();
+        let opened = fs::File::open(&precious).unwrap();
+        opened.set_modified(then).unwrap();
+        let link = folder.path().join("handed_over");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        assert!(Handover::to(&job).begin(Vec::new()).is_none());
+        Handover::to(&job).remove();
+        assert!(precious.exists());
+        // Nor where an identity leads that somebody wrote into the ledger.
+        fs::remove_file(&link).unwrap();
+        fs::create_dir(&link).unwrap();
+        let name = elsewhere.path().file_name().unwrap().to_string_lossy();
+        job.processing_id = format!("../../{name}");
+        Handover::to(&job).remove();
+        assert!(precious.exists());
+        assert!(!job.token(1).contains('/'));
     }
 }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Read, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use runledger_listener::ledger::{Ledger, State};
+use runledger_storage::folder;
 
 use super::Job;
 use super::log_part::Part;
@@ -54,16 +55,16 @@ fn is_mixed(job: &Job, other: &Job) -> bool {
 
 fn print_log(job: &Job, attempt: Option<u32>, mixed: bool) -> Result {
     let path = job.entry.job.log();
-    let text = match std::fs::read(&path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            return Err(
-                Failure::new(format!("{} has no log yet", job.entry.job.run))
-                    .hint("--follow waits for it"),
-            );
-        }
-        Err(e) => return Err(unreadable(&path, &e)),
+    let Some(mut log) = open(&path)? else {
+        return Err(
+            Failure::new(format!("{} has no log yet", job.entry.job.run))
+                .hint("--follow waits for it"),
+        );
     };
+    let mut bytes = Vec::new();
+    log.read_to_end(&mut bytes)
+        .map_err(|e| unreadable(&path, &e))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     let mut part = Part::of(job.id(), attempt);
     let own: String = text
         .split_inclusive('\n')
@@ -117,7 +118,8 @@ fn last_words(ledger: &Ledger, job: &Job) -> Result<Option<Duration>> {
 }
 
 fn open(path: &Path) -> Result<Option<BufReader<File>>> {
-    match File::open(path) {
+    // Everybody may write into the folder: a pipe there would never end.
+    match folder::open_file(File::options().read(true), path) {
         Ok(file) => Ok(Some(BufReader::new(file))),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(unreadable(path, &e)),
