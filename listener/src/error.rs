@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use runledger_context::Error as ContextError;
+use runledger_storage::is_of_the_disk;
+
+use crate::journal;
+
 /// What can go wrong between a notification and an update.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -93,7 +98,18 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Storage(why) => why.is_transient(),
+            Self::Context(ContextError::NoRoom { source, .. })
+            | Self::Context(ContextError::Unpack { source, .. }) => is_of_the_disk(source),
             Self::Ledger { .. } | Self::ListenerDb { .. } | Self::Log { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether another program has a database locked.
+    pub(crate) fn is_lock(&self) -> bool {
+        match self {
+            Self::Storage(why) => matches!(why, runledger_storage::Error::DatabaseBusy { .. }),
+            Self::Ledger { reason, .. } => journal::is_lock(reason),
             _ => false,
         }
     }

@@ -18,13 +18,23 @@ pub(crate) fn settle(connection: &Connection, folder: &Path) -> rusqlite::Result
     connection.pragma_update(None, "synchronous", "FULL")
 }
 
+/// How the reason begins where another program has the file locked.
+const LOCKED: &str = "it is locked by ";
+
 /// SQLite's words for what is wrong with the file at `path`; of one that is locked, by whom.
 pub(crate) fn reason(path: &Path, error: &rusqlite::Error) -> String {
-    let is_locked = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
-    match holder(path).filter(|_| is_locked) {
-        Some(who) => format!("{error} by {who}"),
-        None => error.to_string(),
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => {
+            let who = holder(path).unwrap_or_else(|| "another program".into());
+            format!("{LOCKED}{who}")
+        }
+        _ => error.to_string(),
     }
+}
+
+/// Whether that is a lock.
+pub(crate) fn is_lock(reason: &str) -> bool {
+    reason.starts_with(LOCKED)
 }
 
 /// The same, of a failure on the way to the latest schema.

@@ -6,6 +6,7 @@ mod measuring;
 mod planning;
 mod renewal;
 mod starting;
+mod waking;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -149,6 +150,7 @@ impl Listener {
     /// # Errors
     /// The listener's own database refuses.
     pub fn work(&mut self) -> Result<()> {
+        self.wake()?;
         let due = self.db.due(LETTERS_AT_ONCE)?;
         if !due.is_empty() {
             // As it is now: it may have been set since the last time.

@@ -17,6 +17,7 @@ struct Rest {
     until: Instant,
     length: Duration,
     reason: String,
+    is_locked: bool,
 }
 
 impl Resting {
@@ -26,16 +27,23 @@ impl Resting {
         Some(&rest.reason)
     }
 
-    /// It was asked and failed.
-    pub(crate) fn failed(&mut self, folder: &Path, now: Instant, reason: String) {
+    /// It was asked and failed, perhaps because another program has its database locked.
+    pub(crate) fn failed(&mut self, folder: &Path, now: Instant, reason: String, is_locked: bool) {
         let last = self.0.get(folder).map(|rest| rest.length);
         let length = last.map_or(FIRST, |last| (last * 2).min(LONGEST));
         let rest = Rest {
             until: now + length,
             length,
             reason,
+            is_locked,
         };
         self.0.insert(folder.to_path_buf(), rest);
+    }
+
+    /// The folders whose databases were locked when they were asked.
+    pub(crate) fn locked(&self) -> impl Iterator<Item = &Path> {
+        let locked = self.0.iter().filter(|(_, rest)| rest.is_locked);
+        locked.map(|(folder, _)| folder.as_path())
     }
 
     /// It was asked and answered.
@@ -56,13 +64,13 @@ mod tests {
     fn a_folder_that_fails_again_rests_longer_until_it_answers() {
         let (mut resting, folder, now) = (Resting::default(), Path::new("/a"), Instant::now());
         assert!(!rests(&resting, now));
-        resting.failed(folder, now, "locked".into());
+        resting.failed(folder, now, "locked".into(), true);
         assert_eq!(resting.reason(folder, now), Some("locked"));
         assert!(!rests(&resting, now + FIRST));
-        resting.failed(folder, now, "locked".into());
+        resting.failed(folder, now, "locked".into(), true);
         assert!(rests(&resting, now + FIRST) && !rests(&resting, now + 2 * FIRST));
         resting.answered(folder);
-        resting.failed(folder, now, "locked".into());
+        resting.failed(folder, now, "locked".into(), true);
         assert!(!rests(&resting, now + FIRST));
     }
 
@@ -70,9 +78,10 @@ mod tests {
     fn no_rest_is_longer_than_the_longest_and_others_are_not_concerned() {
         let (mut resting, now) = (Resting::default(), Instant::now());
         for _ in 0..100 {
-            resting.failed(Path::new("/a"), now, "gone".into());
+            resting.failed(Path::new("/a"), now, "gone".into(), false);
         }
         assert!(!rests(&resting, now + LONGEST));
         assert_eq!(resting.reason(Path::new("/b"), now), None);
+        assert_eq!(resting.locked().count(), 0);
     }
 }

@@ -196,7 +196,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Whether the disk is at fault, and not a path or a permission.
-fn is_of_the_disk(error: &io::Error) -> bool {
+pub fn is_of_the_disk(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(hdf5::is_errno_of_the_disk)
 }
 

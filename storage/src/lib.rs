@@ -16,5 +16,5 @@ pub mod run_file;
 pub mod sharing;
 
 pub use database::Database;
-pub use error::{Error, Result};
+pub use error::{Error, Result, is_of_the_disk};
 pub use row::{CellValue, Row};

@@ -24,7 +24,8 @@ pub(super) struct Books {
 impl Books {
     /// Another program may hold the table for `patience`, at every call.
     pub(super) fn open(database_dir: &Path, patience: Duration, tells: bool) -> Result<Self> {
-        let db = Database::open_with_timeout(database_dir, patience)?;
+        let mut db = Database::open_with_timeout(database_dir, patience)?;
+        db.await_turn()?;
         Ok(Self {
             topic: tells.then(|| db.update_topic()),
             ledger: Ledger::open(database_dir)?,

@@ -58,7 +58,7 @@ pub(super) enum Answer {
     Failed(String),
     /// Whoever was at it has crashed.
     Crashed(String),
-    /// Another combiner is at work there.
+    /// Another combiner is at work there, or another program has the database locked.
     Busy(String),
 }
 
@@ -105,7 +105,10 @@ pub(super) fn perform(work: &Work, tells: bool) -> Answer {
         Work::Examine(submission) => examine(submission),
         Work::Name(submission) => name(submission),
     };
-    done.unwrap_or_else(|why| Answer::Failed(why.with_causes()))
+    done.unwrap_or_else(|why| match why.is_lock() {
+        true => Answer::Busy(why.with_causes()),
+        false => Answer::Failed(why.with_causes()),
+    })
 }
 
 /// A folder whose database is gone, or not to be seen just now, has nothing to merge.

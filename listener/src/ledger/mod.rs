@@ -33,7 +33,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runledger_migrations::{Chain, Step, VersionPlace};
 use runledger_storage::sharing;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::{Error, Result, journal};
 
@@ -127,6 +127,18 @@ impl Ledger {
     /// The database's folder.
     pub(crate) fn database_dir(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Sees whether it could be written now, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`].
+    pub(crate) fn await_turn(&mut self) -> Result<()> {
+        let begun = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let ended = begun.and_then(|transaction| transaction.commit());
+        self.done(ended)
     }
 
     /// How many rows were written through this handle.

@@ -116,7 +116,7 @@ impl Listener {
         match self.proposals.root() {
             Ok(_) => self.resting.answered(&root),
             Err(why) => {
-                self.resting.failed(&root, now, why.to_string());
+                self.resting.failed(&root, now, why.to_string(), false);
                 return Err(why);
             }
         }

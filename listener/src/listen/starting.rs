@@ -51,9 +51,10 @@ impl Listener {
         let started = self.start(folder, orders, batch);
         match &started {
             Ok(()) => self.resting.answered(folder),
-            Err(why) => self
-                .resting
-                .failed(folder, Instant::now(), why.with_causes()),
+            Err(why) => {
+                let (now, reason) = (Instant::now(), why.with_causes());
+                self.resting.failed(folder, now, reason, why.is_lock());
+            }
         }
         started
     }

@@ -131,6 +131,15 @@ impl ListenerDb {
         })
     }
 
+    /// All notifications that wait are due now.
+    ///
+    /// # Errors
+    /// [`crate::Error::ListenerDb`].
+    pub(crate) fn hurry(&self) -> Result<()> {
+        let sql = "UPDATE inbox SET next_try = 0 WHERE done_at IS NULL";
+        self.done(self.connection.execute(sql, [])).map(drop)
+    }
+
     /// How many notifications wait.
     ///
     /// # Errors

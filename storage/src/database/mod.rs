@@ -79,6 +79,14 @@ impl Database {
         format!("test.damnit.db-{}", self.db_id)
     }
 
+    /// Sees whether it could be written now, and changes nothing: what takes long need not be begun in vain.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseBusy`], ….
+    pub fn await_turn(&mut self) -> Result<()> {
+        self.write(|_| Ok(()))
+    }
+
     /// Runs `question`, whose statements see one state of the database.
     fn read<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let answer = || {

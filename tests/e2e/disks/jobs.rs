@@ -36,6 +36,7 @@ fn a_job_whose_results_are_not_taken_leaves_nothing_half_done_and_its_next_try_i
         ("name EDQUOT 0 .ready.h5", "quota"),
         ("write ENOSPC 0 ledger.sqlite", "ledger.sqlite"),
         ("write ENOSPC 0 runs.sqlite", "runs.sqlite"),
+        ("write ENOSPC 0 runledger_runtime/", "cannot unpack"),
     ] {
         let site = Site::quiet();
         site.init(CONTEXT);

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// What waits for so long is told, once, and then whenever it was tried after the longest wait.
 const TELL: Duration = Duration::from_secs(4);
 
+/// How soon it is looked again whether a lock is gone, which takes no time.
+const LONGEST_LOCK: Duration = Duration::from_secs(5);
+
 impl Service {
     pub(super) fn answered(&mut self, number: Number, answer: Answer) {
         self.workers.is_free(number);
@@ -41,11 +44,10 @@ impl Service {
                 warn!("a file submission is refused: {why}");
                 self.done_with(task.message);
             }
-            Answer::Failed(why) | Answer::Crashed(why) | Answer::Busy(why) => {
-                let folder = task.work.folder().to_path_buf();
-                self.schedule.rest(&folder, Instant::now() + FIRST_RETRY);
-                self.postpone(task, &why);
+            Answer::Failed(why) | Answer::Crashed(why) => {
+                self.postpone(task, &why, LONGEST_RETRY);
             }
+            Answer::Busy(why) => self.postpone(task, &why, LONGEST_LOCK),
         }
     }
 
@@ -92,7 +94,7 @@ impl Service {
         if awaited.is_some_and(|until| Instant::now() < until) {
             // Most often an announcement that is heard again, of what is merged: no reason to warn anybody.
             debug!("{:?} cannot be seen yet", task.work);
-            return self.again(task);
+            return self.again(task, LONGEST_RETRY);
         }
         debug!(
             "{:?} is not there; merged already, or found by looking later",
@@ -102,8 +104,10 @@ impl Service {
     }
 
     /// What looking found is found again, if it takes so long.
-    fn postpone(&mut self, task: Task, why: &str) {
-        let folder = task.work.folder().display().to_string();
+    fn postpone(&mut self, task: Task, why: &str, longest: Duration) {
+        let folder = task.work.folder().to_path_buf();
+        self.schedule.rest(&folder, Instant::now() + FIRST_RETRY);
+        let folder = folder.display().to_string();
         let of_run = task.work.run();
         let proposal = of_run.map(|run| run.proposal.0);
         let run = of_run.map(|run| run.number.0);
@@ -113,13 +117,13 @@ impl Service {
         }
         match task.message {
             None if task.wait == LONGEST_RETRY => self.forget(&task.work),
-            _ => self.again(task),
+            _ => self.again(task, longest),
         }
     }
 
-    fn again(&mut self, mut task: Task) {
+    fn again(&mut self, mut task: Task, longest: Duration) {
         let when = Instant::now() + task.wait;
-        task.wait = (task.wait * 2).min(LONGEST_RETRY);
+        task.wait = (task.wait * 2).min(longest);
         self.schedule.add(task, when);
     }
 }
