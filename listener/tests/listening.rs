@@ -138,6 +138,26 @@ fn many_runs_of_a_locked_database_cost_the_others_no_more_than_one_does() {
 }
 
 #[test]
+fn a_locked_database_is_gone_on_with_as_soon_as_it_is_free() {
+    for file in ["runs.sqlite", "ledger.sqlite"] {
+        let facility = Facility::new();
+        let dir = facility.watched(1);
+        let mut listener = facility.listener();
+        drop(Ledger::open(&dir).unwrap());
+        let blocker = rusqlite::Connection::open(dir.join(file)).unwrap();
+        blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+        listener.hand_in(run(1, 7), RAW).unwrap();
+        // The next try would be seconds away.
+        until(&mut listener, || {
+            facility.db().waiting(1).unwrap()[0].tries >= 3
+        });
+        drop(blocker);
+        listener.work().unwrap();
+        assert_eq!(jobs(&dir).len(), 1, "{file}");
+    }
+}
+
+#[test]
 fn a_data_root_that_is_away_for_a_while_costs_no_run_of_a_database_yet_unknown() {
     let facility = Facility::new();
     let usual = facility.usual(4321);
