@@ -5,6 +5,7 @@
 mod abandoned;
 mod order;
 mod reading;
+mod salvaging;
 mod trimming;
 mod writer;
 mod writing;
@@ -23,9 +24,10 @@ use crate::results_dir;
 pub use abandoned::abandoned;
 pub(crate) use order::be_as_new_as;
 pub use reading::{Summaries, summaries};
+pub use salvaging::{running, salvage};
 pub use trimming::trim;
 pub(crate) use writing::{ERRORS, PREVIEWS, SUMMARIES};
-pub use writing::{FragmentWriter, running, salvage, writing_path};
+pub use writing::{FragmentWriter, writing_path};
 
 const READY: &str = ".ready.h5";
 

@@ -74,12 +74,8 @@ pub(crate) fn settle_new(draft: &Path, place: &Path) -> Result<()> {
     })
 }
 
-/// Copies a file byte by byte, to one that is new: the system's own copy may let both share what is on the disk, or is
-/// not.
-pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let _ = fs::remove_file(to);
-    let mut from = open_regular(from)?;
-    let mut to = File::create_new(to)?;
+/// Copies a file byte by byte: the system's own copy may let both share what is on the disk, or is not.
+pub(crate) fn copy(from: &mut File, to: &mut File) -> io::Result<()> {
     let mut bytes = vec![0; 1 << 20];
     loop {
         match from.read(&mut bytes) {

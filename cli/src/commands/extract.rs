@@ -75,7 +75,7 @@ pub(super) fn run_task(dir: &Path, token: &str) -> Result {
     let number = number.ok_or_else(|| {
         Failure::usage("SLURM_ARRAY_TASK_ID is not set").hint("only Slurm runs `extract-task`")
     })?;
-    let mut command = task_command(dir, token, number, &super::program()?)?;
+    let mut command = task_command(dir, token, number, &super::program()?).map_err(failure)?;
     let why = command.exec();
     Err(Failure::new(format!("`extract` does not start: {why}")))
 }

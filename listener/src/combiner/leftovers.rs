@@ -37,6 +37,12 @@ fn complete(writing: &Path, run: RunId) {
             run = run.number.0,
             "its job died unseen; what it had finished is merged"
         ),
+        Err(why) if why.is_transient() => warn!(
+            proposal = run.proposal.0,
+            run = run.number.0,
+            "its job died unseen, and what it had finished waits: {}",
+            why.with_causes()
+        ),
         Err(why) => debug!(
             proposal = run.proposal.0,
             run = run.number.0,

@@ -21,7 +21,7 @@ pub(crate) const PREVIEWS: &str = ".preview";
 pub(crate) const ERRORS: &str = ".errors";
 
 /// On `/` while a fragment is written: the variable that is being evaluated.
-const RUNNING: &str = "running";
+pub(super) const RUNNING: &str = "running";
 
 /// A fragment while it is written.
 pub struct FragmentWriter {
@@ -244,12 +244,13 @@ impl FragmentWriter {
     }
 }
 
-fn close(file: File) -> hdf5::Outcome {
+/// Closes a fragment to which nothing is added any more.
+pub(super) fn close(file: File) -> hdf5::Outcome {
     forget_notes(&file)?;
     file.flush().and_then(|()| file.close()).map_err(words)
 }
 
-fn ready_path(writing: &Path) -> PathBuf {
+pub(super) fn ready_path(writing: &Path) -> PathBuf {
     let name = writing.to_string_lossy();
     PathBuf::from(format!(
         "{}{}",
@@ -275,58 +276,12 @@ fn forget_note(file: &File, name: &str) -> hdf5::Outcome {
     }
 }
 
-/// The variable that was being evaluated when a job died; None if it was between two, or the file cannot tell.
-pub fn running(writing: &Path) -> Option<String> {
-    let folder = Folder::of(writing).ok()?;
-    let file = hdf5::reopen(&folder.at(writing.file_name()?)).ok()?;
-    let known = hdf5::attributes(&file).ok()?;
-    known.into_iter().find_map(|(name, value)| match value {
-        hdf5::Attribute::Text(text) if name == RUNNING => Some(text),
-        _ => None,
-    })
-}
-
-/// Completes the fragment of a job that died while it was written, with errors for what it did not finish.
-/// Returns where it is then. It is written anew: nobody knows what the job, or the disk, has told about the old file.
-///
-/// # Errors
-/// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read. [`Error::File`]: the disk does
-/// not take it now. The file is as it was then.
-pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
-    results_dir::with_file(writing, |way| salvage_file(way, failures))?;
-    Ok(ready_path(writing))
-}
-
-fn salvage_file(writing: &Path, failures: &[(String, Failure)]) -> Result<()> {
-    let (draft, place) = (writing.with_extension("salvaging"), ready_path(writing));
-    let salvaged = results_dir::copy(writing, &draft)
-        .map_err(|source| file_error(writing, source))
-        .and_then(|()| {
-            fill_in(&draft, failures).map_err(|reason| Error::results(writing, reason))?;
-            complete(&draft, &place)
-        });
-    // What is left of it says nothing that the old file does not say; that one is in the way from now on.
-    let _ = std::fs::remove_file(match salvaged {
-        Ok(()) => writing,
-        Err(_) => &draft,
-    });
-    salvaged
-}
-
-fn fill_in(draft: &Path, failures: &[(String, Failure)]) -> hdf5::Outcome {
-    let file = hdf5::reopen(draft)?;
-    for (name, failure) in failures {
-        save_failure(&file, name, failure)?;
-    }
-    close(file)
-}
-
-fn complete(draft: &Path, place: &Path) -> Result<()> {
+pub(super) fn complete(draft: &Path, place: &Path) -> Result<()> {
     order::put_last(draft).map_err(|source| file_error(draft, source))?;
     results_dir::settle(draft, place)
 }
 
-fn file_error(path: &Path, source: std::io::Error) -> Error {
+pub(super) fn file_error(path: &Path, source: std::io::Error) -> Error {
     Error::File {
         path: path.into(),
         source,
@@ -384,7 +339,7 @@ fn save_summary(file: &File, name: &str, summary: &Summary, cell: &Cell) -> hdf5
     }
 }
 
-fn save_failure(file: &File, name: &str, failure: &Failure) -> hdf5::Outcome {
+pub(super) fn save_failure(file: &File, name: &str, failure: &Failure) -> hdf5::Outcome {
     // A message is shown, never compared: a NUL in it may go.
     let group = file.group(ERRORS).map_err(words)?;
     hdf5::write_text(&group, name, &failure.message.replace('\0', "\\0"))?;

@@ -111,7 +111,7 @@ fn what_a_dead_job_had_finished_waits_for_the_disk_that_does_not_take_it() {
     };
     for fault in ["write ENOSPC 0 .salvaging", "sync EIO 2 .salvaging"] {
         let site = Site::with_broker().watching(DYING);
-        let _combiner = site.service(&["combiner", "run"]);
+        let combiner = site.service(&["combiner", "run"]);
         let listener = service_on(&disk, &site, &["listen", "."]);
         disk.begin(&[fault]);
         site.announce("migration_complete", 7);
@@ -123,7 +123,7 @@ fn what_a_dead_job_had_finished_waits_for_the_disk_that_does_not_take_it() {
         meets(&disk, 1, &listener);
         // It is asked for again and again, and nothing is lost meanwhile.
         let tries = disk.met().len();
-        let said = || format!("{:?}\n{}", disk.met(), listener.said());
+        let said = || format!("{:?}\n{}\n{}", disk.met(), listener.said(), combiner.said());
         eventually("another try", said, || {
             disk.met().len() > tries || value(&site, 7, "energy").is_some()
         });

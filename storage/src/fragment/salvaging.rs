@@ -1,0 +1,83 @@
+//! The fragment of a job that died while it was written: what it had finished is kept.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use runledger_context::value::Failure;
+use tempfile::TempPath;
+
+use super::writing::{RUNNING, close, complete, file_error, ready_path, save_failure};
+use crate::error::{Error, Result};
+use crate::folder::{Folder, open_regular};
+use crate::hdf5;
+use crate::results_dir;
+
+/// The variable that was being evaluated when a job died; None if it was between two, or the file cannot tell.
+pub fn running(writing: &Path) -> Option<String> {
+    let folder = Folder::of(writing).ok()?;
+    let file = hdf5::reopen(&folder.at(writing.file_name()?)).ok()?;
+    let known = hdf5::attributes(&file).ok()?;
+    known.into_iter().find_map(|(name, value)| match value {
+        hdf5::Attribute::Text(text) if name == RUNNING => Some(text),
+        _ => None,
+    })
+}
+
+/// Completes the fragment of a job that died while it was written, with errors for what it did not finish.
+/// Returns where it is then. It is written anew: nobody knows what the job, or the disk, has told about the old file.
+///
+/// # Errors
+/// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read. [`Error::File`]: the disk does
+/// not take it now. The file is as it was then.
+pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
+    results_dir::with_file(writing, |way| salvage_file(way, failures))?;
+    Ok(ready_path(writing))
+}
+
+fn salvage_file(writing: &Path, failures: &[(String, Failure)]) -> Result<()> {
+    let unreadable = |reason| Error::results(writing, reason);
+    // One that is of no use is not copied again and again.
+    drop(hdf5::reopen(writing).map_err(unreadable)?);
+    let draft = copied(writing).map_err(|source| file_error(writing, source))?;
+    fill_in(&draft, failures).map_err(unreadable)?;
+    complete(&draft, &ready_path(writing))?;
+    // It is in the way from now on; one that stays is handed in once more, to the same effect.
+    let _ = std::fs::remove_file(writing);
+    Ok(())
+}
+
+/// A copy beside it, which is gone with the value that is returned: others may be at the same.
+fn copied(writing: &Path) -> io::Result<TempPath> {
+    let stem = writing.file_stem().unwrap_or_default().to_string_lossy();
+    let mut draft = tempfile::Builder::new();
+    draft.prefix(&*stem).suffix(".salvaging");
+    let mut draft = draft.tempfile_in(writing.parent().unwrap_or(Path::new(".")))?;
+    results_dir::copy(&mut open_regular(writing)?, draft.as_file_mut())?;
+    Ok(draft.into_temp_path())
+}
+
+fn fill_in(draft: &Path, failures: &[(String, Failure)]) -> hdf5::Outcome {
+    let file = hdf5::reopen(draft)?;
+    for (name, failure) in failures {
+        save_failure(&file, name, failure)?;
+    }
+    close(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_salvaged_stays_as_it_is_and_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let writing = folder.path().join("p1_r2.x.writing.h5");
+        fs::write(&writing, "half a fragment").unwrap();
+        let refused = salvage(&writing, &[]).unwrap_err();
+        assert!(!refused.is_transient(), "{refused}");
+        assert_eq!(fs::read(&writing).unwrap(), b"half a fragment");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
