@@ -20,7 +20,7 @@ pub use faulty_disk::FaultyDisk;
 pub use kafka::{Frozen, Kafka};
 pub use mount::Mount;
 pub use on_slurm::{OnSlurm, WAITING};
-pub use process::{Finished, Service, runledger};
+pub use process::{Finished, Service, limited, runledger};
 pub use real_part::{needs, needs_root};
 pub use sandbox::needs_sandbox;
 pub use site::{Site, eventually};

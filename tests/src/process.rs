@@ -32,6 +32,21 @@ pub fn runledger() -> PathBuf {
     binary
 }
 
+/// The same command, in a shell that has set limits before, as `ulimit` does.
+///
+/// # Panics
+/// It has no folder.
+pub fn limited(inner: &Command, limits: &str) -> Command {
+    let script = format!("{limits}; exec \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh"]).arg(inner.get_program());
+    command.args(inner.get_args());
+    command.current_dir(inner.get_current_dir().expect("a folder"));
+    let set = inner.get_envs();
+    command.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 /// What a program left behind.
 #[derive(Debug)]
 pub struct Finished {

@@ -14,6 +14,9 @@ use crate::row::{CellValue, Row};
 /// The class of error in the cell of a variable whose summary the table cannot show.
 const UNREADABLE: &str = "SummaryError";
 
+/// What the errors and summaries of one fragment may have together, in bytes: a small file can stand for a lot.
+const LARGEST: usize = 256 << 20;
+
 /// What a fragment brings to the table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Summaries {
@@ -42,11 +45,13 @@ fn read(path: &Path) -> hdf5::Outcome<Summaries> {
         ..Summaries::default()
     };
     let errors = members(&file, ERRORS)?;
+    let mut room = Room(LARGEST);
     for name in members(&file, SUMMARIES)? {
         if errors.contains(&name) {
             continue;
         }
-        let row = summary(&file, &name).unwrap_or_else(|reason| failed(UNREADABLE, &reason));
+        let row = summary(&file, &name).and_then(|row| room.take(row));
+        let row = row.unwrap_or_else(|reason| failed(UNREADABLE, &reason));
         match (name.as_str(), &row.value) {
             ("start_time", CellValue::Real(seconds)) => found.start_time = Some(*seconds),
             ("start_time", _) => {}
@@ -54,10 +59,30 @@ fn read(path: &Path) -> hdf5::Outcome<Summaries> {
         }
     }
     for name in errors {
-        let row = failure(&file, &name).unwrap_or_else(|reason| failed(UNREADABLE, &reason));
+        let row = failure(&file, &name).and_then(|row| room.take(row));
+        let row = row.unwrap_or_else(|reason| failed(UNREADABLE, &reason));
         found.rows.push((name, row));
     }
     Ok(found)
+}
+
+/// How much more of a fragment is taken into memory.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, row: Row) -> hdf5::Outcome<Row> {
+        let texts = row.attributes.iter().flat_map(Map::values);
+        let texts = texts.filter_map(Value::as_str).map(str::len);
+        let size = texts.sum::<usize>()
+            + match &row.value {
+                CellValue::Blob(bytes) => bytes.len(),
+                CellValue::Text(text) => text.len(),
+                _ => 0,
+            };
+        let left = self.0.checked_sub(size);
+        self.0 = left.ok_or("all summaries of the job together are too large for the table")?;
+        Ok(row)
+    }
 }
 
 fn provenance(file: &File) -> hdf5::Outcome<String> {
@@ -71,12 +96,9 @@ fn provenance(file: &File) -> hdf5::Outcome<String> {
 
 /// Older files lack some of the groups.
 fn members(file: &File, group: &str) -> hdf5::Outcome<Vec<String>> {
-    match file.link_exists(group) {
-        true => file
-            .group(group)
-            .and_then(|group| group.member_names())
-            .map_err(words),
-        false => Ok(Vec::new()),
+    match hdf5::own_group(file, group)? {
+        Some(group) => group.member_names().map_err(words),
+        None => Ok(Vec::new()),
     }
 }
 

@@ -44,10 +44,9 @@ fn copy(path: &Path, draft: &Path) -> io::Result<SystemTime> {
 
 fn take_out(draft: &Path, names: &[&str]) -> hdf5::Outcome {
     let file = hdf5::reopen(draft)?;
-    for group in ["/", SUMMARIES, PREVIEWS, ERRORS] {
-        let Ok(group) = file.group(group) else {
-            continue;
-        };
+    let root = file.as_group().map_err(words)?;
+    let groups = [SUMMARIES, PREVIEWS, ERRORS].map(|name| hdf5::own_group(&file, name).ok());
+    for group in groups.into_iter().flatten().flatten().chain([root]) {
         for name in names.iter().filter(|name| group.link_exists(name)) {
             group.unlink(name).map_err(words)?;
         }

@@ -6,27 +6,31 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hdf5_metno::globals::H5T_STD_REF_OBJ;
 use hdf5_metno::plist::ObjectCopy;
 use hdf5_metno::{Dataset, File, Group, Location, LocationType};
 use hdf5_metno_sys::h5a::{H5Aget_space, H5Aget_storage_size, H5Aget_type, H5Aopen, H5Aread};
 use hdf5_metno_sys::h5i::{H5Iget_name, hid_t};
-use hdf5_metno_sys::h5l::{H5L_info2_t, H5L_type_t, H5Lcopy, H5Lget_info2};
+use hdf5_metno_sys::h5l::{H5L_info2_t, H5Lcopy, H5Lget_info2};
+use hdf5_metno_sys::h5o::H5Olink;
 use hdf5_metno_sys::h5p::H5P_DEFAULT;
 use hdf5_metno_sys::h5r::{H5R_type_t, H5Rdereference};
 use hdf5_metno_sys::h5s::H5Sget_simple_extent_npoints;
-use hdf5_metno_sys::h5t::{H5Tget_size, H5Treclaim, hvl_t};
+use hdf5_metno_sys::h5t::{H5T_class_t, H5Tequal, H5Tget_super, H5Treclaim, hvl_t};
 
 use runledger_context::value::Netcdf;
 
+use super::attribute_names::attribute_names;
 use super::attributes::write;
 use super::handle::{Handle, c_string, call};
-use super::netcdf::{Uses, attach};
+use super::links::{Link, is_hard, links};
+use super::netcdf::{Uses, attach, reference};
+use super::scalars::{class, single, size};
+use super::scaled::{DEEPEST, NUMBERS, REFERENCES, has_scales, is_in_the_file};
 use super::{Outcome, words};
 
-/// These are made anew: they refer to places in the file.
-const REFERENCES: [&str; 2] = ["DIMENSION_LIST", "REFERENCE_LIST"];
-/// Numbers of dimensions, which are unique in a file.
-const NUMBERS: [&str; 2] = ["_Netcdf4Dimid", "_Netcdf4Coordinates"];
+/// An attribute with more bytes than this is no description of anything.
+const LARGEST_ATTRIBUTE: usize = 256 << 20;
 
 /// A new root group that takes objects from other files.
 pub(crate) struct Composer {
@@ -127,10 +131,17 @@ impl Composer {
     /// Takes the object at `path`, with all that is in it, to the same path.
     pub(crate) fn take(&mut self, from: &File, path: &str) -> Outcome {
         let (group, name) = self.group_of(path)?;
-        self.take_object(from, &group.clone(), path, name)
+        self.take_object(from, &group.clone(), path, name, &mut Taken::default())
     }
 
-    fn take_object(&mut self, from: &Group, to: &Group, path: &str, name: &str) -> Outcome {
+    fn take_object(
+        &mut self,
+        from: &Group,
+        to: &Group,
+        path: &str,
+        name: &str,
+        taken: &mut Taken,
+    ) -> Outcome {
         if !is_hard_link(from, path)? {
             return copy_link(from, to, path, name);
         }
@@ -141,30 +152,34 @@ impl Composer {
         if !has_scales(&group)? {
             return copy(from, to, path, name, &ObjectCopy::try_new().map_err(words)?);
         }
+        let place = reference(from, path)?;
+        if let Some(there) = taken.groups.get(&place) {
+            return link(there, to, name);
+        }
         let made = to.create_group(name).map_err(words)?;
-        self.take_scaled(&group, &made)
+        taken.groups.insert(place, made.clone());
+        taken.deeper(|taken| self.take_scaled(&group, &made, taken))
     }
 
     /// A NetCDF group: its datasets, then what joins them.
-    fn take_scaled(&mut self, from: &Group, to: &Group) -> Outcome {
-        let shift = self.number_dimensions(from)?;
+    fn take_scaled(&mut self, from: &Group, to: &Group, taken: &mut Taken) -> Outcome {
+        let links = links(from)?;
+        let datasets = datasets(from, &links)?;
+        let shift = self.number_dimensions(&datasets)?;
         copy_attributes(from, to, 0)?;
         let bare = ObjectCopy::build()
             .copy_without_attr(true)
             .finish()
             .map_err(words)?;
         let mut uses = Uses::new();
-        for name in from.member_names().map_err(words)? {
-            if !is_hard_link(from, &name)?
-                || from.loc_type_by_name(&name).map_err(words)? != LocationType::Dataset
-            {
-                self.take_object(from, to, &name, &name)?;
+        for Link { name, .. } in &links {
+            let Some(dataset) = datasets.get(name) else {
+                self.take_object(from, to, name, name, taken)?;
                 continue;
-            }
-            copy(from, to, &name, &name, &bare)?;
-            let dataset = from.dataset(&name).map_err(words)?;
-            copy_attributes(&dataset, &*to.dataset(&name).map_err(words)?, shift)?;
-            for (place, scale) in scales(&dataset)? {
+            };
+            copy(from, to, name, name, &bare)?;
+            copy_attributes(dataset, &*to.dataset(name).map_err(words)?, shift)?;
+            for (place, scale) in scales(dataset)? {
                 uses.entry(scale).or_default().push((name.clone(), place));
             }
         }
@@ -172,16 +187,12 @@ impl Composer {
     }
 
     /// By how much the numbers of a group's dimensions change in this file.
-    fn number_dimensions(&mut self, group: &Group) -> Outcome<i32> {
-        let mut numbers = Vec::new();
-        for dataset in group.datasets().map_err(words)? {
-            if let Ok(number) = dataset
-                .attr("_Netcdf4Dimid")
-                .and_then(|attribute| attribute.read_scalar::<i32>())
-            {
-                numbers.push(number);
-            }
-        }
+    fn number_dimensions(&mut self, datasets: &BTreeMap<String, Dataset>) -> Outcome<i32> {
+        let number = |dataset: &Dataset| {
+            let number = dataset.attr("_Netcdf4Dimid").ok()?;
+            single::<i32>(&number).ok()
+        };
+        let numbers: Vec<i32> = datasets.values().filter_map(number).collect();
         let (Some(least), Some(most)) = (numbers.iter().min(), numbers.iter().max()) else {
             return Ok(0);
         };
@@ -194,6 +205,54 @@ impl Composer {
         self.next_dimension = last.checked_add(1).ok_or_else(too_large)?;
         Ok(shift)
     }
+}
+
+/// The groups of an object that were taken piece by piece. One that can be reached in several ways, or from within
+/// itself, is taken once.
+#[derive(Default)]
+struct Taken {
+    /// Where it is in the other file → the new one.
+    groups: BTreeMap<u64, Group>,
+    depth: usize,
+}
+
+impl Taken {
+    fn deeper(&mut self, take: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
+        if self.depth == DEEPEST {
+            return Err(format!(
+                "it has groups within groups, more than {DEEPEST} deep"
+            ));
+        }
+        self.depth += 1;
+        let done = take(self);
+        self.depth -= 1;
+        done
+    }
+}
+
+/// The datasets that are in a group itself, by name.
+fn datasets(group: &Group, links: &[Link]) -> Outcome<BTreeMap<String, Dataset>> {
+    let mut found = BTreeMap::new();
+    for Link { name, .. } in links.iter().filter(|link| link.object.is_some()) {
+        if group.loc_type_by_name(name).map_err(words)? == LocationType::Dataset {
+            let dataset = group.dataset(name).map_err(words)?;
+            if !is_in_the_file(&dataset)? {
+                return Err(format!("the data of {name} are in another file"));
+            }
+            found.insert(name.clone(), dataset);
+        }
+    }
+    Ok(found)
+}
+
+/// One more name for a new group.
+fn link(group: &Group, to: &Group, name: &str) -> Outcome {
+    let (name, how) = (c_string(name)?, H5P_DEFAULT);
+    call!(
+        "a link",
+        H5Olink(group.id(), to.id(), name.as_ptr(), how, how)
+    )
+    .map(drop)
 }
 
 fn copy(from: &Group, to: &Group, path: &str, name: &str, how: &ObjectCopy) -> Outcome {
@@ -215,23 +274,6 @@ impl OpenObject for Group {
     }
 }
 
-/// Whether anything in a group, however deep, is or has a scale.
-pub(crate) fn has_scales(group: &Group) -> Outcome<bool> {
-    let is_marked = |dataset: &Dataset| {
-        let mut marks = REFERENCES.iter().chain(&NUMBERS);
-        marks.any(|name| dataset.attr(name).is_ok())
-    };
-    if group.datasets().map_err(words)?.iter().any(is_marked) {
-        return Ok(true);
-    }
-    for inner in group.groups().map_err(words)? {
-        if has_scales(&inner)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 pub(crate) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
     let name = c_string(path)?;
     let mut info = std::mem::MaybeUninit::<H5L_info2_t>::uninit();
@@ -240,7 +282,7 @@ pub(crate) fn is_hard_link(group: &Group, path: &str) -> Outcome<bool> {
         H5Lget_info2(group.id(), name.as_ptr(), info.as_mut_ptr(), H5P_DEFAULT)
     )?;
     // SAFETY: the call above succeeded, so it filled the structure.
-    Ok(unsafe { info.assume_init() }.type_ == H5L_type_t::H5L_TYPE_HARD)
+    Ok(unsafe { is_hard(info.as_ptr()) })
 }
 
 /// A link as it is, whether or not there is something where it points to.
@@ -255,7 +297,7 @@ pub(super) fn copy_link(from: &Group, to: &Group, path: &str, name: &str) -> Out
 }
 
 fn copy_attributes(from: &Location, to: &Location, shift: i32) -> Outcome {
-    for name in from.attr_names().map_err(words)? {
+    for name in attribute_names(from)? {
         if NUMBERS.contains(&name.as_str()) {
             copy_numbers(from, to, &name, shift)?;
         } else if !REFERENCES.contains(&name.as_str()) {
@@ -275,11 +317,12 @@ fn copy_numbers(from: &Location, to: &Location, name: &str, shift: i32) -> Outco
         .map(|number| number.wrapping_add(shift))
         .collect();
     let made = to.new_attr::<i32>();
-    match old.is_scalar() {
-        true => made
+    match (old.is_scalar(), new.as_slice()) {
+        (true, [number]) => made
             .create(name)
-            .and_then(|attribute| attribute.write_scalar(&new[0])),
-        false => made
+            .and_then(|attribute| attribute.write_scalar(number)),
+        // One that has no value gets no length.
+        _ => made
             .shape([new.len()])
             .create(name)
             .and_then(|attribute| attribute.write_raw(&new)),
@@ -312,9 +355,11 @@ fn with_values<T>(
         "an attribute's shape",
         H5Sget_simple_extent_npoints(space.id())
     )?;
-    // SAFETY: the handle is a live type's.
-    let size = hdf5_metno::sync::sync(|| unsafe { H5Tget_size(kind.id()) });
-    let bytes = size * usize::try_from(count).unwrap_or(0);
+    let bytes = usize::try_from(count).ok();
+    let bytes = bytes
+        .and_then(|count| count.checked_mul(size(kind.id())))
+        .filter(|bytes| *bytes <= LARGEST_ATTRIBUTE)
+        .ok_or("an attribute is too large")?;
     // In words, so that pointers in it are aligned.
     let mut values = vec![0_u64; bytes.div_ceil(8).max(1)];
     call!(
@@ -349,7 +394,8 @@ fn scales(dataset: &Dataset) -> Outcome<Vec<(u32, String)>> {
     // A list of another make is not ours to interpret.
     // SAFETY: the handle is a live attribute's.
     let stored = hdf5_metno::sync::sync(|| unsafe { H5Aget_storage_size(attribute.id()) });
-    if stored == 0 || dataset.attr("DIMENSION_LIST").map_err(words)?.size() != dataset.ndim() {
+    let length = dataset.attr("DIMENSION_LIST").map_err(words)?.size();
+    if stored == 0 || length != dataset.ndim() || !is_of_lists_of_references(&kind)? {
         return Err("a dataset's DIMENSION_LIST does not fit its dimensions".into());
     }
     with_values(&attribute, &kind, &space, |values| {
@@ -364,6 +410,16 @@ fn scales(dataset: &Dataset) -> Outcome<Vec<(u32, String)>> {
         }
         Ok(found)
     })
+}
+
+/// What is read as lists of references must be that: it has addresses in memory.
+fn is_of_lists_of_references(kind: &Handle) -> Outcome<bool> {
+    if class(kind.id()) != H5T_class_t::H5T_VLEN {
+        return Ok(false);
+    }
+    let of = Handle::of(call!("a list's type", H5Tget_super(kind.id())))?;
+    let is_reference = call!("a list's type", H5Tequal(of.id(), *H5T_STD_REF_OBJ))?;
+    Ok(is_reference > 0)
 }
 
 /// The last part of the name of what a reference means.

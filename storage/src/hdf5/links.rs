@@ -58,15 +58,17 @@ unsafe extern "C" fn note(
     found: *mut c_void,
 ) -> c_int {
     // SAFETY: the library's own name and structure, and the list that `links` waits with.
-    let (name, mut info, found) = unsafe {
+    let (name, found) = unsafe {
         let found = &mut *found.cast::<Outcome<Vec<Link>>>();
-        (CStr::from_ptr(name), *info, found)
+        (CStr::from_ptr(name), found)
     };
     match (name.to_str(), found) {
         (Ok(name), Ok(links)) => links.push(Link {
             name: name.to_owned(),
-            is_utf8: info.cset == H5T_cset_t::H5T_CSET_UTF8,
-            object: (info.type_ == H5L_type_t::H5L_TYPE_HARD).then(|| place(&mut info)),
+            // SAFETY: the library's own structure.
+            is_utf8: unsafe { is_utf8(info) },
+            // SAFETY: the same.
+            object: unsafe { is_hard(info).then(|| place(info)) },
         }),
         (Err(_), found) => *found = Err(format!("the name {name:?} is no UTF-8")),
         (Ok(_), Err(_)) => {}
@@ -74,10 +76,32 @@ unsafe extern "C" fn note(
     0
 }
 
+/// Whether a link leads to an object in the same file. A file can have links of any kind, also of such as the bindings have
+/// no word for: so it is looked at as a number.
+///
+/// # Safety
+/// `info` is a structure that the library has filled.
+pub(super) unsafe fn is_hard(info: *const H5L_info2_t) -> bool {
+    // SAFETY: as above; enumerations of C are as large as its numbers.
+    let kind = unsafe { (&raw const (*info).type_).cast::<c_int>().read() };
+    kind == H5L_type_t::H5L_TYPE_HARD as c_int
+}
+
+/// # Safety
+/// As above.
+unsafe fn is_utf8(info: *const H5L_info2_t) -> bool {
+    // SAFETY: as above.
+    let letters = unsafe { (&raw const (*info).cset).cast::<c_int>().read() };
+    letters == H5T_cset_t::H5T_CSET_UTF8 as c_int
+}
+
 /// A token of a file on a disk is the object's place, in the order of bytes in which files have numbers.
-fn place(info: &mut H5L_info2_t) -> u64 {
-    // SAFETY: the link is a hard one, so the token is set; it has 16 bytes.
-    u64::from_le_bytes(unsafe { info.u.token().cast::<[u8; 8]>().read() })
+///
+/// # Safety
+/// As above, and the link is a hard one: so the token is set.
+unsafe fn place(info: *const H5L_info2_t) -> u64 {
+    // SAFETY: as above; the token has 16 bytes.
+    u64::from_le_bytes(unsafe { (&raw const (*info).u).cast::<[u8; 8]>().read() })
 }
 
 #[cfg(test)]

@@ -18,14 +18,32 @@ const KNOWN: [&str; 27] = [
     "<c32",
 ];
 
+const BYTES: &str = "|u1";
+
 /// The bytes of the largest array that the table keeps.
 const LARGEST: usize = 64 << 20;
 
 /// A dataset as such a file.
 pub(super) fn npy(dataset: &Dataset) -> Outcome<Vec<u8>> {
-    let (descr, elements) = elements(dataset, LARGEST)
-        .map_err(|why| format!("the table cannot show this array: {why}"))?;
+    let (descr, elements) = for_table(dataset)?;
     Ok(npy_file(descr, &dataset.shape(), &elements))
+}
+
+/// The bytes of a dataset where `are_meant` says so of them, else such a file.
+pub(super) fn npy_or_bytes(
+    dataset: &Dataset,
+    are_meant: impl FnOnce(&[u8]) -> bool,
+) -> Outcome<Result<Vec<u8>, Vec<u8>>> {
+    let (descr, elements) = for_table(dataset)?;
+    Ok(match descr == BYTES && are_meant(&elements) {
+        true => Ok(elements),
+        false => Err(npy_file(descr, &dataset.shape(), &elements)),
+    })
+}
+
+fn for_table(dataset: &Dataset) -> Outcome<(&'static str, Vec<u8>)> {
+    let found = elements(dataset, LARGEST);
+    found.map_err(|why| format!("the table cannot show this array: {why}"))
 }
 
 /// NumPy's word for a dataset's type, and its elements, if they have at most so many bytes.

@@ -3,13 +3,17 @@
 use hdf5_metno::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Container, Dataset, H5Type, Location};
 
-use super::npy::npy;
+use super::attribute_names::attribute_names;
+use super::npy::{npy, npy_or_bytes};
+use super::scalars::{kind, single};
 use super::{Outcome, words};
 
 /// The first bytes of a PNG (RFC 2083, section 12.11).
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// The longest fixed-length text that is read.
 const FIXED: usize = 4096;
+/// As many numbers an attribute may have.
+const NUMBERS: usize = 1 << 16;
 
 /// What a summary is.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,13 +56,15 @@ struct Complex {
 
 /// What a dataset holds.
 pub(crate) fn content(dataset: &Dataset) -> Outcome<Content> {
-    let kind = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
-    match kind {
+    if dataset.space().map_err(words)?.is_null() {
+        return Err("it has no value".into());
+    }
+    match kind(dataset) {
         Ok(kind) if is_text(&kind) => text(dataset, &kind).map(Content::Text),
         Ok(TypeDescriptor::Unsigned(_)) if dataset.ndim() == 1 => bytes_or_array(dataset),
         Ok(kind) if dataset.is_scalar() => scalar(dataset, &kind),
         // Extended precision, for which there is no descriptor; the library converts it.
-        Err(_) if dataset.is_scalar() => dataset.read_scalar().map(Content::Real).map_err(words),
+        Err(_) if dataset.is_scalar() => single(dataset).map(Content::Real),
         _ => npy(dataset).map(Content::Npy),
     }
 }
@@ -72,56 +78,43 @@ fn is_text(kind: &TypeDescriptor) -> bool {
 }
 
 fn text(from: &Container, kind: &TypeDescriptor) -> Outcome<String> {
-    if !from.is_scalar() {
-        return Err("an array of texts is no summary".into());
+    // Python writes what it could not decode as bytes that are no UTF-8.
+    let decoded = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match kind {
+        _ if !from.is_scalar() => Err("an array of texts is no summary".into()),
+        TypeDescriptor::VarLenUnicode => {
+            single::<VarLenUnicode>(from).map(|text| decoded(text.as_bytes()))
+        }
+        TypeDescriptor::VarLenAscii => {
+            single::<VarLenAscii>(from).map(|text| decoded(text.as_bytes()))
+        }
+        TypeDescriptor::FixedAscii(length) if *length <= FIXED => {
+            single::<FixedAscii<FIXED>>(from).map(|text| decoded(text.as_bytes()))
+        }
+        TypeDescriptor::FixedUnicode(length) if *length <= FIXED => {
+            single::<FixedUnicode<FIXED>>(from).map(|text| decoded(text.as_bytes()))
+        }
+        _ => Err("a text longer than a table shows".into()),
     }
-    let read = match kind {
-        TypeDescriptor::VarLenUnicode => from
-            .read_scalar::<VarLenUnicode>()
-            // Python writes what it could not decode as bytes that are no UTF-8.
-            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
-        TypeDescriptor::VarLenAscii => from
-            .read_scalar::<VarLenAscii>()
-            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
-        TypeDescriptor::FixedAscii(length) if *length <= FIXED => from
-            .read_scalar::<FixedAscii<FIXED>>()
-            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
-        TypeDescriptor::FixedUnicode(length) if *length <= FIXED => from
-            .read_scalar::<FixedUnicode<FIXED>>()
-            .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
-        _ => return Err("a text longer than a table shows".into()),
-    };
-    read.map_err(words)
 }
 
 fn bytes_or_array(dataset: &Dataset) -> Outcome<Content> {
-    let kind = dataset
-        .dtype()
-        .and_then(|dtype| dtype.to_descriptor())
-        .map_err(words)?;
-    if kind == u8::type_descriptor() {
-        let bytes = dataset.read_raw::<u8>().map_err(words)?;
-        if bytes.starts_with(PNG) {
-            return Ok(Content::Png(bytes));
-        }
-    }
-    npy(dataset).map(Content::Npy)
+    npy_or_bytes(dataset, |bytes| bytes.starts_with(PNG)).map(|found| match found {
+        Ok(bytes) => Content::Png(bytes),
+        Err(npy) => Content::Npy(npy),
+    })
 }
 
 fn scalar(dataset: &Dataset, kind: &TypeDescriptor) -> Outcome<Content> {
-    let read = match kind {
-        TypeDescriptor::Boolean => dataset
-            .read_scalar::<bool>()
-            .map(|yes| Content::Integer(yes.into())),
-        TypeDescriptor::Integer(_) => dataset.read_scalar().map(Content::Integer),
-        TypeDescriptor::Unsigned(_) => dataset.read_scalar::<u64>().map(whole_or_real),
-        TypeDescriptor::Float(_) => dataset.read_scalar().map(Content::Real),
-        kind if is_complex(kind) => dataset
-            .read_scalar::<Complex>()
-            .map(|c| Content::Complex(c.r, c.i)),
-        other => return Err(format!("the table cannot show {other}")),
-    };
-    read.map_err(words)
+    match kind {
+        // Of which a file may have others than 0 and 1.
+        TypeDescriptor::Boolean => single::<i8>(dataset).map(|n| Content::Integer((n != 0).into())),
+        TypeDescriptor::Integer(_) => single(dataset).map(Content::Integer),
+        TypeDescriptor::Unsigned(_) => single::<u64>(dataset).map(whole_or_real),
+        TypeDescriptor::Float(_) => single(dataset).map(Content::Real),
+        kind if is_complex(kind) => single::<Complex>(dataset).map(|c| Content::Complex(c.r, c.i)),
+        other => Err(format!("the table cannot show {other}")),
+    }
 }
 
 /// The table's whole numbers have 63 bits.
@@ -149,33 +142,32 @@ fn is_complex(kind: &TypeDescriptor) -> bool {
 
 /// All attributes that the table understands.
 pub(crate) fn attributes(of: &Location) -> Outcome<Vec<(String, Attribute)>> {
-    let names = of.attr_names().map_err(words)?;
+    let names = attribute_names(of)?;
     let known = names.into_iter().filter_map(|name| {
         let attribute = of.attr(&name).ok()?;
-        let kind = attribute.dtype().ok()?.to_descriptor().ok()?;
+        let kind = kind(&attribute).ok()?;
         Some((name, value(&attribute, &kind)?))
     });
     Ok(known.collect())
 }
 
 fn value(of: &Container, kind: &TypeDescriptor) -> Option<Attribute> {
+    if of.size() > NUMBERS {
+        return None;
+    }
     match kind {
         kind if is_text(kind) => text(of, kind).ok().map(Attribute::Text),
-        TypeDescriptor::Boolean => of
-            .read_raw::<bool>()
-            .ok()?
-            .first()
-            .copied()
-            .map(Attribute::Bool),
-        TypeDescriptor::Float(_) if of.is_scalar() => of.read_scalar().ok().map(Attribute::Number),
-        TypeDescriptor::Unsigned(_) if of.is_scalar() => of
-            .read_scalar::<u64>()
-            .ok()
-            .map(|n| Attribute::Whole(n.into())),
-        TypeDescriptor::Integer(_) if of.is_scalar() => of
-            .read_scalar::<i64>()
-            .ok()
-            .map(|n| Attribute::Whole(n.into())),
+        TypeDescriptor::Boolean => {
+            let first = of.read_raw::<i8>().ok()?.first().copied();
+            first.map(|number| Attribute::Bool(number != 0))
+        }
+        TypeDescriptor::Float(_) if of.is_scalar() => single(of).ok().map(Attribute::Number),
+        TypeDescriptor::Unsigned(_) if of.is_scalar() => {
+            single::<u64>(of).ok().map(|n| Attribute::Whole(n.into()))
+        }
+        TypeDescriptor::Integer(_) if of.is_scalar() => {
+            single::<i64>(of).ok().map(|n| Attribute::Whole(n.into()))
+        }
         TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
             let numbers = of.read_raw::<i64>().ok()?;
             Some(Attribute::Numbers(

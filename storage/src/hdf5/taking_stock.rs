@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use hdf5_metno::{Dataset, Group, LocationType};
 
 use super::copying::is_hard_link;
+use super::links::links;
 use super::netcdf::reference;
+use super::scalars::single;
+use super::scaled::is_in_the_file;
 use super::{Outcome, words};
 
 /// Of an object without its data.
@@ -24,23 +27,43 @@ pub(crate) fn take_stock(stock: &mut Stock, at: &Group, path: &str) -> Outcome<u
     if !is_hard_link(at, path)? || !stock.seen.insert(reference(at, path)?) {
         return Ok(0);
     }
-    match at.loc_type_by_name(path).map_err(words)? {
-        LocationType::Dataset => of_dataset(stock, &at.dataset(path).map_err(words)?),
-        LocationType::Group => of_group(stock, &at.group(path).map_err(words)?),
-        _ => Ok(ABOUT),
+    let mut ahead = Vec::new();
+    let mut sum = stock.take(at, path, &mut ahead)?;
+    while let Some(group) = ahead.pop() {
+        for link in links(&group)? {
+            if link.object.is_some_and(|place| stock.seen.insert(place)) {
+                let size = stock.take(&group, &link.name, &mut ahead)?;
+                sum = sum.saturating_add(size);
+            }
+        }
     }
+    Ok(sum)
 }
 
-fn of_group(stock: &mut Stock, group: &Group) -> Outcome<u64> {
-    let names = group.member_names().map_err(words)?;
-    let sizes = names.iter().map(|name| take_stock(stock, group, name));
-    sizes.sum::<Outcome<u64>>().map(|inner| inner + ABOUT)
-}
-
-fn of_dataset(stock: &mut Stock, dataset: &Dataset) -> Outcome<u64> {
-    let number = dataset.attr("_Netcdf4Dimid");
-    if let Ok(number) = number.and_then(|number| number.read_scalar::<i32>()) {
-        stock.next_dimension = stock.next_dimension.max(number.saturating_add(1));
+impl Stock {
+    /// One object by itself; a group is noted as one to look into.
+    fn take(&mut self, at: &Group, name: &str, ahead: &mut Vec<Group>) -> Outcome<u64> {
+        match at.loc_type_by_name(name).map_err(words)? {
+            LocationType::Group => ahead.push(at.group(name).map_err(words)?),
+            LocationType::Dataset => {
+                let dataset = at.dataset(name).map_err(words)?;
+                return self
+                    .take_dataset(&dataset)
+                    .map(|size| size.saturating_add(ABOUT));
+            }
+            _ => {}
+        }
+        Ok(ABOUT)
     }
-    Ok(dataset.storage_size() + ABOUT)
+
+    fn take_dataset(&mut self, dataset: &Dataset) -> Outcome<u64> {
+        let number = dataset.attr("_Netcdf4Dimid").map_err(words);
+        if let Ok(number) = number.and_then(|number| single::<i32>(&number)) {
+            self.next_dimension = self.next_dimension.max(number.saturating_add(1));
+        }
+        match is_in_the_file(dataset)? {
+            true => Ok(dataset.storage_size()),
+            false => Ok(0),
+        }
+    }
 }

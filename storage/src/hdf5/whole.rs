@@ -5,6 +5,7 @@ use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use runledger_context::value::{Array, Dtype, Texts, Values};
 
 use super::npy::elements;
+use super::scalars::kind;
 use super::{Outcome, words};
 
 /// The numbers or texts of a dataset.
@@ -12,7 +13,7 @@ use super::{Outcome, words};
 /// # Errors
 /// It has neither, or cannot be read.
 pub(crate) fn values(dataset: &Dataset) -> Outcome<Values> {
-    let kind = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
+    let kind = kind(dataset);
     let texts = match kind {
         Ok(TypeDescriptor::VarLenUnicode) => {
             let texts = dataset.read_raw::<VarLenUnicode>().map_err(words)?;

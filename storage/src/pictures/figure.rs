@@ -3,12 +3,15 @@
 use std::io::Cursor;
 
 use image::imageops::thumbnail;
-use image::{ImageFormat, RgbaImage};
+use image::{ImageFormat, ImageReader, RgbaImage};
 use runledger_context::Bytes;
 use runledger_context::value::Array;
 
 /// Pixels on the longer side.
 const LONGEST: u32 = 300;
+
+/// More pixels are not decoded: a small file can say that it has any number.
+const MOST: u64 = 1 << 26;
 
 /// A PNG of pixels of shape (rows, columns, 4), uint8, shrunk where they are more than the table shows.
 ///
@@ -30,8 +33,12 @@ pub(super) fn of_pixels(pixels: &Array) -> Result<Vec<u8>, String> {
 /// It is none.
 pub(super) fn of_png(bytes: &Bytes) -> Result<Bytes, String> {
     let whole = bytes.whole().map_err(|why| why.to_string())?;
-    let picture = image::load_from_memory_with_format(&whole, ImageFormat::Png)
-        .map_err(|why| why.to_string())?;
+    let reader = || ImageReader::with_format(Cursor::new(&whole), ImageFormat::Png);
+    let size = reader().into_dimensions().map_err(|why| why.to_string())?;
+    if u64::from(size.0) * u64::from(size.1) > MOST {
+        return Err(format!("{} × {} pixels are too many", size.0, size.1));
+    }
+    let picture = reader().decode().map_err(|why| why.to_string())?;
     match picture.width().max(picture.height()) > LONGEST {
         true => png(&shrunk(picture.into_rgba8())).map(Bytes::from),
         false => Ok(bytes.clone()),
@@ -119,5 +126,20 @@ mod tests {
         let small = of_png(&large.into_inner().into()).unwrap();
         assert_eq!(seen(small.in_memory().unwrap()).dimensions(), (300, 214));
         assert!(of_png(&b"\x89PNG nonsense".to_vec().into()).is_err());
+    }
+
+    #[test]
+    fn a_png_that_says_it_has_a_billion_pixels_is_not_decoded() {
+        let mut small = Cursor::new(Vec::new());
+        let picture = DynamicImage::new_luma8(2, 2);
+        picture.write_to(&mut small, ImageFormat::Png).unwrap();
+        let mut png = small.into_inner();
+        // In the first chunk (PNG, section 11.2.2): width, height; behind it its CRC.
+        png[16..24].copy_from_slice(&[0, 0, 0x80, 0, 0, 0, 0x80, 0]);
+        let mut crc = flate2::Crc::new();
+        crc.update(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        let refused = of_png(&png.into()).unwrap_err();
+        assert!(refused.contains("too many"), "{refused}");
     }
 }

@@ -44,8 +44,9 @@ impl Source {
     fn read(file: File, path: &Path) -> hdf5::Outcome<Self> {
         let mut places = Vec::new();
         for link in links(&file)? {
-            if SPECIAL.contains(&link.name.as_str()) {
-                let group = file.group(&link.name).map_err(words)?;
+            if SPECIAL.contains(&link.name.as_str())
+                && let Some(group) = hdf5::own_group(&file, &link.name)?
+            {
                 let members = links(&group)?.into_iter();
                 places.extend(members.map(|member| Place::of(Some(&link.name), member)));
             } else {

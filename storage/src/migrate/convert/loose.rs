@@ -58,13 +58,13 @@ fn coordinates(file: &File, variable: &str) -> Outcome<Vec<(String, Dataset)>> {
 /// NetCDF-4 has whole numbers, floating-point numbers of two sizes, and texts.
 fn storable(dataset: &Dataset) -> Outcome {
     use hdf5_metno::types::{FloatSize, TypeDescriptor as T};
-    match dataset.dtype().and_then(|kind| kind.to_descriptor()) {
+    match hdf5::kind(dataset) {
         Ok(T::Integer(_) | T::Unsigned(_) | T::Boolean | T::VarLenUnicode | T::VarLenAscii) => {
             Ok(())
         }
         Ok(T::Float(FloatSize::U4 | FloatSize::U8)) => Ok(()),
         Ok(other) => Err(format!("it has values of the type {other}")),
-        Err(why) => Err(words(why)),
+        Err(why) => Err(why),
     }
 }
 

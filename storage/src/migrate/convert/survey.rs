@@ -116,8 +116,10 @@ fn max_diff(file: &File, variable: &str) -> Outcome<Option<f64>> {
 
 fn is_number(data: &Dataset) -> bool {
     use hdf5_metno::types::TypeDescriptor as T;
-    let kind = data.dtype().and_then(|kind| kind.to_descriptor());
-    matches!(kind, Ok(T::Integer(_) | T::Unsigned(_) | T::Float(_)))
+    matches!(
+        hdf5::kind(data),
+        Ok(T::Integer(_) | T::Unsigned(_) | T::Float(_))
+    )
 }
 
 /// The summaries that are in the file itself.
