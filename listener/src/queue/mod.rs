@@ -16,7 +16,9 @@ pub(crate) use local::open_log;
 pub use local::{LocalQueue, LocalSettings, TRY_AGAIN};
 pub use process::Process;
 pub use recorder::Recorder;
-pub use slurm::{Netgroup, SlurmQueue, SlurmSettings, task_command};
+pub use slurm::{
+    Netgroup, QueueRow, Records, SlurmQueue, SlurmSettings, job_number, queue_rows, task_command,
+};
 pub use surroundings::{Clusters, Surroundings};
 pub use wrapped::WRAPPER_VARIABLE;
 

@@ -1,6 +1,7 @@
 //! What `sacct` knows of jobs that have left the queue: how they ended, and what memory they took.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use crate::ledger::Ending;
 
@@ -14,13 +15,13 @@ const CLOCKS: f64 = 120.0;
 
 /// A job, or a task of an array, in the books.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Record {
+pub struct Record {
     /// In Slurm's word: `CANCELLED by 1000`.
-    pub(super) state: String,
+    pub state: String,
     /// How its process ended.
-    pub(super) ending: Ending,
+    pub ending: Ending,
     /// The most that one of its steps took, in bytes.
-    pub(super) peak_memory: Option<u64>,
+    pub peak_memory: Option<u64>,
     submitted_at: f64,
     name: String,
     /// The command line of `sbatch`; empty where the accounts don't have it.
@@ -30,11 +31,19 @@ pub(super) struct Record {
 /// The books by the names that `squeue` uses. A number may stand for several jobs: it is used again when Slurm has
 /// lost its state.
 #[derive(Debug, Default)]
-pub(super) struct Records(HashMap<String, Vec<Record>>);
+pub struct Records {
+    /// Job or task → what is known of it, in the order of the books.
+    jobs: HashMap<String, Vec<Record>>,
+    /// Array → its tasks that never began, which stand in one line: `2_[3,5-9%2]`.
+    waiting: HashMap<String, Vec<(Tasks, Record)>>,
+}
+
+/// Numbers of tasks, first and last. They are not counted out: a line can name four billion.
+type Tasks = Vec<RangeInclusive<u32>>;
 
 impl Records {
     /// Reads an answer of `sacct --parsable2 --noheader --duplicates`, in which a job's steps follow it.
-    pub(super) fn read(output: &str) -> Self {
+    pub fn read(output: &str) -> Self {
         let mut records = Self::default();
         for line in output.lines() {
             records.add(line);
@@ -50,7 +59,7 @@ impl Records {
         let submission = next().unwrap_or_default().to_owned();
         let memory = bytes(memory);
         if let Some((job, _step)) = id.split_once('.') {
-            let last = self.0.get_mut(job)?.last_mut()?;
+            let last = self.jobs.get_mut(job)?.last_mut()?;
             last.peak_memory = last.peak_memory.max(memory);
             return None;
         }
@@ -62,27 +71,47 @@ impl Records {
             name: name.to_owned(),
             submission,
         };
-        for id in expanded(id) {
-            self.0.entry(id).or_default().push(record.clone());
+        match id.split_once("_[") {
+            None => self.jobs.entry(id.to_owned()).or_default().push(record),
+            Some((array, tasks)) => {
+                let of_array = self.waiting.entry(array.to_owned()).or_default();
+                of_array.push((ranges(tasks), record));
+            }
         }
         None
     }
 
     /// The last that is known of the job of this number and name that was submitted then (seconds since 1970), with
     /// this token unless it was submitted by hand: the tasks of all arrays have the same names.
-    pub(super) fn find(
+    pub fn find(
         &self,
         id: &str,
         name: &str,
         submitted_at: f64,
         token: Option<&str>,
     ) -> Option<&Record> {
-        let of_id = self.0.get(id)?;
-        of_id.iter().rfind(|record| {
+        let is_meant = |record: &&Record| {
             record.name == name
                 && record.submitted_at + CLOCKS >= submitted_at
                 && token.is_none_or(|token| record.may_have(token))
-        })
+        };
+        let mut of_id = self.jobs.get(id).into_iter().flatten();
+        of_id
+            .rfind(is_meant)
+            .or_else(|| self.waiting(id).rfind(is_meant))
+    }
+
+    /// What is known of a task in lines that stand for several.
+    fn waiting(&self, id: &str) -> impl DoubleEndedIterator<Item = &Record> {
+        let (array, task) = id.split_once('_').unwrap_or((id, ""));
+        let task = task.parse::<u32>();
+        let has = move |tasks: &Tasks| {
+            let mut ranges = tasks.iter();
+            task.as_ref()
+                .is_ok_and(|task| ranges.any(|range| range.contains(task)))
+        };
+        let of_array = self.waiting.get(array).into_iter().flatten();
+        of_array.filter_map(move |(tasks, record)| has(tasks).then_some(record))
     }
 }
 
@@ -92,7 +121,7 @@ impl Record {
     }
 
     /// Whether the books are closed: until then the queue knows better.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         ![
             "PENDING",
             "RUNNING",
@@ -105,19 +134,15 @@ impl Record {
     }
 }
 
-/// Tasks that never began stand in one line: `2_[3,5-9%2]`.
-fn expanded(id: &str) -> Vec<String> {
-    let Some((array, tasks)) = id.split_once("_[") else {
-        return vec![id.to_owned()];
-    };
+/// `3,5-9%2]`: what follows the bracket.
+fn ranges(tasks: &str) -> Tasks {
     let tasks = tasks.trim_end_matches(']');
     let (tasks, _width) = tasks.split_once('%').unwrap_or((tasks, ""));
-    let range = |part: &str| -> Option<std::ops::RangeInclusive<u32>> {
+    let range = |part: &str| -> Option<RangeInclusive<u32>> {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         Some(first.parse().ok()?..=last.parse().ok()?)
     };
-    let tasks = tasks.split(',').filter_map(range).flatten();
-    tasks.map(|task| format!("{array}_{task}")).collect()
+    tasks.split(',').filter_map(range).collect()
 }
 
 /// `exit code:signal`.
@@ -193,6 +218,17 @@ mod tests {
             })
             .collect();
         assert_eq!(cancelled, [3, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_line_that_stands_for_billions_of_tasks_takes_no_more_memory_than_another() {
+        let records = Records::read("2_[0-4294967295]|CANCELLED by 0|0:0||1795260438|p1234-damnit");
+        assert!(
+            records
+                .find("2_4294967295", "p1234-damnit", 0.0, None)
+                .is_some()
+        );
+        assert!(records.find("2", "p1234-damnit", 0.0, None).is_none());
     }
 
     #[test]

@@ -53,8 +53,8 @@ fn refusal(answer: &Answer) -> Refusal {
     }
 }
 
-/// `ID` or `ID;CLUSTER`; whatever a site's wrapper prints stands above.
-fn number(output: &str) -> Option<(String, Option<String>)> {
+/// The number of a job and its cluster, from `ID` or `ID;CLUSTER`; whatever a site's wrapper prints stands above.
+pub fn number(output: &str) -> Option<(String, Option<String>)> {
     let line = output
         .lines()
         .map(str::trim)

@@ -9,33 +9,33 @@ pub(super) const FORMAT: &str = "%i|%T|%r|%e|%k";
 
 /// A job, or a task of an array.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
+pub struct Row {
     /// `123`, `123_4`.
-    pub(super) id: String,
+    pub id: String,
     /// In Slurm's word.
-    pub(super) state: String,
+    pub state: String,
     /// Why it waits, or how it ended, in Slurm's word.
-    pub(super) reason: String,
+    pub reason: String,
     /// When it ended, or is expected to; seconds since 1970.
-    pub(super) ended_at: Option<f64>,
+    pub ended_at: Option<f64>,
     /// The comment that it was given.
-    pub(super) token: String,
+    pub token: String,
 }
 
 impl Row {
     /// How far the job is, as far as the queue knows.
-    pub(super) fn state(&self) -> JobState {
+    pub fn state(&self) -> JobState {
         words::state(&self.state, &self.reason, Ending::Unseen, None)
     }
 
     /// Whether it has left the queue, and stands there for a while only.
-    pub(super) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         matches!(self.state(), JobState::Ended(_))
     }
 }
 
 /// The rows of an answer; lines that are no rows are left out.
-pub(super) fn rows(output: &str) -> Vec<Row> {
+pub fn rows(output: &str) -> Vec<Row> {
     output.lines().filter_map(row).collect()
 }
 

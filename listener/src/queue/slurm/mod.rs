@@ -17,6 +17,9 @@ mod task;
 mod waiting;
 mod words;
 
+pub use accounts::Records;
+pub use answer::number as job_number;
+pub use line::{Row as QueueRow, rows as queue_rows};
 pub use settings::{Netgroup, SlurmSettings};
 pub use task::task_command;
 
