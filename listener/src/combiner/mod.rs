@@ -6,6 +6,7 @@ mod folder_lock;
 mod hearing;
 mod known_folders;
 mod leftovers;
+mod limits;
 mod merged;
 mod merging;
 mod news;

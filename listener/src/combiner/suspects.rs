@@ -22,8 +22,8 @@ const CRASHES: u32 = 3;
 /// Whether a process that this signal has ended brought that upon itself. Others are ended from outside, most often by
 /// SIGKILL: memory was short, or somebody wanted it. That says nothing about what they were reading.
 pub(super) fn is_crash(signal: i32) -> bool {
-    use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
-    let crashes = [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV];
+    use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGXCPU};
+    let crashes = [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGXCPU];
     Signal::try_from(signal).is_ok_and(|signal| crashes.contains(&signal))
 }
 
@@ -184,6 +184,11 @@ mod tests {
     fn who_is_ended_from_outside_has_not_crashed() {
         let ended_by = |signal: Signal| is_crash(signal as i32);
         assert!([Signal::SIGSEGV, Signal::SIGABRT, Signal::SIGBUS].map(ended_by) == [true; 3]);
-        assert!([Signal::SIGKILL, Signal::SIGTERM, Signal::SIGXCPU].map(ended_by) == [false; 3]);
+        assert!([Signal::SIGKILL, Signal::SIGTERM].map(ended_by) == [false; 2]);
+    }
+
+    #[test]
+    fn who_works_for_longer_than_it_may_has_brought_that_upon_itself() {
+        assert!(is_crash(Signal::SIGXCPU as i32));
     }
 }

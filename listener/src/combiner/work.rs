@@ -10,9 +10,9 @@ use runledger_storage::run_file;
 use serde::{Deserialize, Serialize};
 
 use super::broken::Named;
-use super::leftovers;
 use super::merging::{merge_quietly, ready_runs};
 use super::request::Submission;
+use super::{leftovers, limits};
 use crate::Result;
 use crate::ledger::Ledger;
 
@@ -159,8 +159,10 @@ pub fn serve_requests(
     mut answers: impl Write,
     tells: bool,
 ) -> std::io::Result<()> {
+    limits::limit_memory();
     for line in requests.lines() {
         let work: Work = serde_json::from_str(&line?)?;
+        limits::limit_time(&work);
         let answer = serde_json::to_string(&perform(&work, tells))?;
         writeln!(answers, "{answer}")?;
         answers.flush()?;
