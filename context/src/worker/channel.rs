@@ -17,6 +17,8 @@ use crate::bytes::Bytes;
 const LONGEST_HEADER: u32 = 64 << 20;
 /// Longer frames are refused: no machine of ours holds so much.
 const LONGEST_FRAME: u64 = 1 << 42;
+/// As many buffers a frame may have: each takes some memory of ours, however short it is.
+const MOST_BUFFERS: usize = 1 << 20;
 /// So many bytes of a frame are held in memory; what comes after them goes to a file.
 const HELD: u64 = 8 << 20;
 /// Bytes on their way to a file.
@@ -152,8 +154,15 @@ pub(super) fn receive(source: &mut impl Read, folder: &Path) -> Result<Frame, No
     let total = lengths
         .iter()
         .try_fold(0_u64, |sum, length| sum.checked_add(*length));
+    let count = lengths.len();
+    if count > MOST_BUFFERS {
+        return Err(NoFrame::Nonsense(format!("{count} buffers")));
+    }
     if total.is_none_or(|total| total > LONGEST_FRAME) {
-        return Err(NoFrame::Nonsense(format!("buffers of {lengths:?} bytes")));
+        let largest = lengths.iter().max().unwrap_or(&0);
+        return Err(NoFrame::Nonsense(format!(
+            "{count} buffers of up to {largest} bytes"
+        )));
     }
     Ok(Frame {
         buffers: receive_buffers(source, &lengths, folder)?,
@@ -315,6 +324,10 @@ mod tests {
             frame(r#"{"message": "no lengths"}"#, b""),
             frame(r#"{"buffers": [-1]}"#, b""),
             frame(&huge, b""),
+            frame(
+                &format!(r#"{{"buffers": [0{}]}}"#, ",0".repeat(MOST_BUFFERS)),
+                b"",
+            ),
         ];
         for bytes in cases {
             assert!(matches!(

@@ -211,7 +211,10 @@ fn itemsize(dtype: &Dtype) -> Decoded<usize> {
                 let size = itemsize(dtype)?.checked_mul(elements(shape)?);
                 size.ok_or_else(|| format!("the type {dtype:?} is too large"))
             };
-            fields.iter().map(size).sum()
+            fields.iter().try_fold(0_usize, |sum, field| {
+                let sum = sum.checked_add(size(field)?);
+                sum.ok_or_else(|| format!("the type {dtype:?} is too large"))
+            })
         }
     }
 }
@@ -283,6 +286,8 @@ mod tests {
             array("<O8", json!([])),
             array("é", json!([])),
             json!({"kind": "array", "dtype": "<i2", "shape": [2], "buffer": 1}),
+            json!({"kind": "array", "dtype": [["a", "|u1", [1_u64 << 63]], ["b", "|u1", [1_u64 << 63]], ["c", "|u1", [4]]],
+                "shape": [], "buffer": 0}),
             json!({"kind": "texts", "shape": [2], "buffer": 0}),
             json!({"kind": "image", "array": array("|u1", json!([4]))}),
         ];

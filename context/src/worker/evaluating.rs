@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use nix::unistd::Pid;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::channel::{Frame, NoFrame};
@@ -16,12 +17,17 @@ use crate::error::{Error, Result};
 use crate::value::{Failure, Outcome};
 
 /// What a frame comes to.
-enum Step {
+pub(super) enum Step {
     Event(Event),
     /// The process in which this variable begins.
     Begin(String, Pid),
     /// A fork has ended before its variable had its turn, with this status.
     Lost(String, ExitStatus),
+    /// The run's data could not be opened.
+    Unopened {
+        class: String,
+        text: String,
+    },
     Finished,
 }
 
@@ -74,8 +80,15 @@ impl Worker {
             Err(NoFrame::TimedOut) if self.kill_overdue(turns, limits) => return Ok(true),
             frame => frame?,
         };
-        match self.read_progress(frame, request)? {
+        match understand(frame)? {
             Step::Finished => return Ok(false),
+            Step::Unopened { class, text } => {
+                return Err(Stumble::Unopened(Error::Unopened {
+                    run: request.run,
+                    class,
+                    message: text,
+                }));
+            }
             Step::Begin(name, process) => {
                 let fork = (process != self.pid).then_some(process);
                 let event = Event::Started(name.clone());
@@ -146,51 +159,46 @@ impl Worker {
             }
         }
     }
+}
 
-    fn read_progress(&self, frame: Frame, request: &Request) -> std::result::Result<Step, Stumble> {
-        let buffers = Buffers(frame.buffers);
-        let progress = self.understand(frame.header);
-        let event = match progress.map_err(|why| NoFrame::Nonsense(why.to_string()))? {
-            Progress::StartTime { seconds } => Event::StartTime(seconds),
-            Progress::Start { name, pid } => return Ok(Step::Begin(name, Pid::from_raw(pid))),
-            Progress::Lost { name, status } => {
-                return Ok(Step::Lost(name, ExitStatus::from_raw(status)));
-            }
-            Progress::NoValue {
-                name,
-                held,
-                failure,
-            } => Event::NoValue {
-                name,
-                held,
-                failure: failure.map(Failure::from),
-            },
-            Progress::Result {
-                name,
-                seconds,
-                cell,
-            } => {
-                let cell = buffers.cell(*cell);
-                let cell = cell.map_err(|what| NoFrame::Nonsense(format!("{name}: {what}")))?;
-                had_turn(name, seconds, Outcome::Cell(Box::new(cell)))
-            }
-            Progress::Failed {
-                name,
-                seconds,
-                class,
-                text: message,
-            } => had_turn(name, seconds, Outcome::Failed(Failure { class, message })),
-            Progress::Unopened { class, text } => {
-                return Err(Stumble::Unopened(Error::Unopened {
-                    run: request.run,
-                    class,
-                    message: text,
-                }));
-            }
-            Progress::Finished => return Ok(Step::Finished),
-        };
-        Ok(Step::Event(event))
-    }
+/// What a frame of an evaluation means.
+pub(super) fn understand(frame: Frame) -> std::result::Result<Step, NoFrame> {
+    let buffers = Buffers(frame.buffers);
+    let progress = Progress::deserialize(frame.header);
+    let event = match progress? {
+        Progress::StartTime { seconds } => Event::StartTime(seconds),
+        Progress::Start { name, pid } => return Ok(Step::Begin(name, Pid::from_raw(pid))),
+        Progress::Lost { name, status } => {
+            return Ok(Step::Lost(name, ExitStatus::from_raw(status)));
+        }
+        Progress::NoValue {
+            name,
+            held,
+            failure,
+        } => Event::NoValue {
+            name,
+            held,
+            failure: failure.map(Failure::from),
+        },
+        Progress::Result {
+            name,
+            seconds,
+            cell,
+        } => {
+            let cell = buffers.cell(*cell);
+            let cell = cell.map_err(|what| NoFrame::Nonsense(format!("{name}: {what}")))?;
+            had_turn(name, seconds, Outcome::Cell(Box::new(cell)))
+        }
+        Progress::Failed {
+            name,
+            seconds,
+            class,
+            text: message,
+        } => had_turn(name, seconds, Outcome::Failed(Failure { class, message })),
+        Progress::Unopened { class, text } => return Ok(Step::Unopened { class, text }),
+        Progress::Finished => return Ok(Step::Finished),
+    };
+    Ok(Step::Event(event))
 }
 
 /// Why an evaluation does not go on.
