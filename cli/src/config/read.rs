@@ -69,11 +69,10 @@ fn from_file(path: &Path) -> Result<Config, Error> {
         path: path.into(),
         source,
     })?;
-    let given: Table = text.parse().map_err(|e: toml::de::Error| Error::Syntax {
+    let (config, problems) = settled(&text).map_err(|message| Error::Syntax {
         path: path.into(),
-        message: located(&e, &text),
+        message,
     })?;
-    let (config, problems) = settle(given);
     if problems.is_empty() {
         Ok(config)
     } else {
@@ -82,6 +81,15 @@ fn from_file(path: &Path) -> Result<Config, Error> {
             problems,
         })
     }
+}
+
+/// The configuration that a text gives, and what is wrong with its settings.
+///
+/// # Errors
+/// It is not TOML.
+pub(crate) fn settled(text: &str) -> Result<(Config, Vec<String>), String> {
+    let given = text.parse::<Table>();
+    Ok(settle(given.map_err(|error| located(&error, text))?))
 }
 
 /// Where and what, without the line itself: a password may stand in it.
@@ -208,7 +216,7 @@ mod tests {
     use super::*;
 
     fn settled(text: &str) -> (Config, Vec<String>) {
-        settle(text.parse().expect("test TOML"))
+        super::settled(text).expect("test TOML")
     }
 
     #[test]
