@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hdf5_metno::File;
 
 use super::SPECIAL;
-use crate::hdf5::{self, Link, links, words};
+use crate::hdf5::{self, Link, links};
 
 /// A file that results are taken from.
 pub(super) struct Source {
