@@ -21,6 +21,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub(crate) const SOON: Duration = Duration::from_millis(200);
 /// How many messages of a topic that waited for long are taken from an outbox at once.
 const AT_ONCE: u32 = 5000;
+/// How our topics begin. Who can write a ledger must not be able to send, as us, to those of the facility.
+const OURS: &str = "test.damnit.";
 /// Of a message that is given up, so much is in the log.
 const SHOWN: usize = 300;
 const LATER: Duration = Duration::from_secs(5);
@@ -183,12 +185,16 @@ impl Publisher {
             .into_iter()
             .filter(|message| !under_way.contains(&message.id))
         {
-            self.send(Letter {
+            let letter = Letter {
                 database_dir: database_dir.to_path_buf(),
                 topic: message.topic,
                 payload: message.payload,
                 waiting: Some(message.id),
-            });
+            };
+            match letter.topic.starts_with(OURS) {
+                true => self.send(letter),
+                false => give_up(&letter, &Undelivered::Never("no topic of ours".into())),
+            }
         }
     }
 
@@ -400,7 +406,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut publisher = Publisher::new(&to("127.0.0.1:1")).unwrap();
         for id in ["a", "b", "c"] {
-            publisher.publish(folder.path(), "test.topic", &update(id));
+            publisher.publish(folder.path(), "test.damnit.db-0", &update(id));
         }
         publisher.close(Duration::from_secs(1));
         let kept = waiting(folder.path());
@@ -410,7 +416,7 @@ mod tests {
             "{kept:?}"
         );
 
-        let broker = EmbeddedBroker::start(&["test.topic"]).unwrap();
+        let broker = EmbeddedBroker::start(&["test.damnit.db-0"]).unwrap();
         let mut publisher = Publisher::new(&to(&broker.address())).unwrap();
         publisher.drain(folder.path());
         // A second call does not send what is under way.
@@ -421,6 +427,22 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_wrote_into_the_ledger_does_not_go_to_other_topics() {
+        let folder = tempfile::tempdir().unwrap();
+        let messages = ["test.r2d2", "test.damnit.db-0"].map(|to| (to.to_owned(), b"{}".to_vec()));
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        ledger.keep_messages(&messages).unwrap();
+        let mut publisher = Publisher::new(&to("127.0.0.1:1")).unwrap();
+        publisher.drain(folder.path());
+        let topics = publisher
+            .under_way
+            .values()
+            .map(|letter| letter.topic.as_str());
+        assert!(topics.eq(["test.damnit.db-0"]));
+        assert_eq!(ledger.waiting_messages().unwrap().len(), 1);
+    }
+
+    #[test]
     fn without_a_broker_nothing_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let none = PublisherSettings {
@@ -428,7 +450,7 @@ mod tests {
             properties: Properties::new(),
         };
         let mut publisher = Publisher::new(&none).unwrap();
-        publisher.publish(folder.path(), "test.topic", &update("a"));
+        publisher.publish(folder.path(), "test.damnit.db-0", &update("a"));
         assert_eq!(publisher.close(Duration::from_secs(1)), 0);
         assert!(!folder.path().join("ledger.sqlite").exists());
     }

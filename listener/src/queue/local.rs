@@ -191,6 +191,7 @@ impl QueueManager for LocalQueue {
                     .process
                     .as_ref()
                     .filter(|process| process.is_here() && process.is_alive())
+                    .filter(|process| process.does(&attempt.processing_id, attempt.number))
                     .map(|process| process.pid),
             };
             if let Some(Err(why)) = pid.map(end_group) {

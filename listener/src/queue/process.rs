@@ -45,6 +45,15 @@ impl Process {
         self.host == host_name()
     }
 
+    /// Whether it does this attempt of a job, as far as its command line tells: who can write a ledger could name any
+    /// process there. One that somebody started by hand does not say which job it does.
+    pub fn does(&self, processing_id: &str, attempt: u32) -> bool {
+        match job_of(self.pid) {
+            Some((id, number)) => id == processing_id && number == attempt,
+            None => arguments(self.pid).any(|argument| argument == b"extract"),
+        }
+    }
+
     /// Whether it is still the process that it was; only for one of this host.
     pub fn is_alive(&self) -> bool {
         started(self.pid) == Some(self.started)
@@ -73,16 +82,20 @@ impl FromStr for Process {
 
 /// The job that a process was given to do, if any.
 fn job_of(pid: u32) -> Option<(String, u32)> {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let after = |option: &[u8]| {
-        let mut arguments = line.split(|byte| *byte == 0);
-        arguments.find(|argument| *argument == option)?;
-        String::from_utf8(arguments.next()?.to_vec()).ok()
+        let mut arguments = arguments(pid).skip_while(|argument| argument != option);
+        String::from_utf8(arguments.nth(1)?).ok()
     };
     Some((
         after(b"--processing-id")?,
         after(b"--attempt")?.parse().ok()?,
     ))
+}
+
+fn arguments(pid: u32) -> impl Iterator<Item = Vec<u8>> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let arguments: Vec<Vec<u8>> = line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    arguments.into_iter()
 }
 
 fn started(pid: u32) -> Option<i64> {
@@ -129,5 +142,33 @@ mod tests {
             ..me.clone()
         };
         assert!(me.is_alive() && !before_me.is_alive());
+    }
+
+    #[test]
+    fn a_process_that_does_another_job_or_none_is_not_taken_for_the_jobs() {
+        let sleeping = |arguments: &[&str]| {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", "read line", "sh"]).args(arguments);
+            command.stdin(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let cases: [(&[&str], bool); 4] = [
+            (&["extract", "--processing-id", "a", "--attempt", "2"], true),
+            (
+                &["extract", "--processing-id", "b", "--attempt", "2"],
+                false,
+            ),
+            (&["extract", "1234", "7"], true),
+            (&["listen", "."], false),
+        ];
+        for (arguments, does) in cases {
+            let mut child = sleeping(arguments);
+            assert_eq!(
+                Process::here(child.id()).does("a", 2),
+                does,
+                "{arguments:?}"
+            );
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
