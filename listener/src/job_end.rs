@@ -9,7 +9,6 @@ use runledger_context::value::Failure;
 use runledger_storage::{Database, fragment};
 use tracing::{error, warn};
 
-use crate::Result;
 use crate::backoff;
 use crate::counting::counted;
 use crate::job::Job;
@@ -17,6 +16,7 @@ use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
 use crate::queue::{Account, Ended, Fault, TRY_AGAIN, open_log};
 use crate::updates::{FILE_SUBMISSIONS, Update};
+use crate::{Error, Result};
 
 /// How often what fails through no fault of the job is tried again, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,9 @@ pub fn settle(
     let outcome = match verdict(&entry, is_last, account, retries) {
         Verdict::Known(outcome) => {
             leave_nothing(&entry, *attempt, publisher)?;
+            if account.ending != Ending::Exit(0) {
+                say_again(job, *attempt, publisher);
+            }
             outcome
         }
         Verdict::Again => {
@@ -194,26 +197,32 @@ fn close(job: &Job, attempt: u32, why: &str, publisher: &mut Publisher) -> Resul
 /// complete result is there.
 fn leave_nothing(entry: &Entry, attempt: u32, publisher: &mut Publisher) -> Result<()> {
     let job = &entry.job;
+    let why = entry.message.as_deref().unwrap_or("it ended");
     for number in 1..=attempt {
         let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(number));
-        if !writing.is_file() {
-            continue;
-        }
         if entry.state == State::Finished {
             // What cannot be removed is found by whoever looks after the disk.
             let _ = std::fs::remove_file(writing);
-        } else if let Kept::Fragment(fragment) =
-            hand_in(job, number, entry.message.as_deref().unwrap_or("it ended"))?
-        {
+        } else if let Kept::Fragment(fragment) = hand_in(job, number, why)? {
             announce(job, &fragment, publisher);
         }
     }
     Ok(())
 }
 
+/// A job that died between its last word in the ledger and those to others: they are said again.
+fn say_again(job: &Job, attempt: u32, publisher: &mut Publisher) {
+    let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(attempt));
+    let ready = fragment::ready_path(&writing);
+    if ready.is_file() {
+        announce(job, &ready, publisher);
+    }
+    publish_end(job, publisher);
+}
+
 /// What is kept of a job that did not finish.
 enum Kept {
-    /// It was not writing a fragment: it had not begun, or had completed it.
+    /// It was not writing a fragment: it had not begun, or what it had completed is merged.
     NothingOpen,
     /// What it had finished.
     Fragment(PathBuf),
@@ -231,10 +240,15 @@ impl fmt::Display for Kept {
     }
 }
 
-/// Completes the fragment that the job was writing, if there is one; the variable that was running gets the reason.
-/// What the disk does not take now is still there, to be handed in later.
+/// The fragment that the job had completed, or was writing, if there is one: it is complete then, and the variable that
+/// was running gets the reason. What the disk does not take now is still there, to be handed in later.
 fn hand_in(job: &Job, attempt: u32, why: &str) -> Result<Kept> {
     let writing = fragment::writing_path(&job.database_dir, job.run, &job.token(attempt));
+    let ready = fragment::ready_path(&writing);
+    if ready.is_file() {
+        // Complete, and perhaps not announced yet.
+        return Ok(Kept::Fragment(ready));
+    }
     if !writing.is_file() {
         return Ok(Kept::NothingOpen);
     }
@@ -268,20 +282,18 @@ fn announce(job: &Job, fragment: &Path, publisher: &mut Publisher) {
     publisher.publish(&job.database_dir, FILE_SUBMISSIONS, &update);
 }
 
+/// Nobody would say it again: it is on disk before the attempt is settled.
 fn publish_end(job: &Job, publisher: &mut Publisher) {
-    match Database::open(&job.database_dir) {
-        Ok(db) => publisher.publish(
-            &job.database_dir,
-            &db.update_topic(),
-            &Update::finished(job),
-        ),
-        Err(why) => {
-            error!(
-                proposal = job.run.proposal.0,
-                run = job.run.number.0,
-                "the clients are not told that the job has ended: {why}"
-            )
-        }
+    let dir = &job.database_dir;
+    let told = Database::open(dir)
+        .map_err(Error::from)
+        .and_then(|db| publisher.publish_lasting(dir, &db.update_topic(), &Update::finished(job)));
+    if let Err(why) = told {
+        error!(
+            proposal = job.run.proposal.0,
+            run = job.run.number.0,
+            "the clients are not told that the job has ended: {why}"
+        )
     }
 }
 

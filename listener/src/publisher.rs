@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use runledger_steps::{Step, reached};
 use tracing::{debug, error, warn};
 
 use crate::Result;
@@ -106,7 +107,7 @@ impl Publisher {
     }
 
     /// Sends a message that nobody would send again: it is on disk before this returns, and goes from there when
-    /// a broker has it. For one database use either this or [`publish`](Self::publish): each keeps its own order.
+    /// a broker has it. Where the broker goes away just then, it may overtake what [`publish`](Self::publish) sent before.
     ///
     /// # Errors
     /// [`crate::Error::Ledger`]: it is not on disk, and was not sent.
@@ -242,6 +243,9 @@ impl Publisher {
                 }
                 Err(why) => refused.push((letter, why)),
             }
+        }
+        if delivered.values().any(|ids| !ids.is_empty()) {
+            reached(Step::MessageDelivered);
         }
         forget(delivered);
         for (letter, why) in refused {

@@ -1,9 +1,11 @@
 //! A copy of a database as it was, before it is changed for good.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use runledger_steps::{Step, reached};
 use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 use tempfile::TempPath;
@@ -40,17 +42,15 @@ pub fn backup(database: &Path, to: &Path) -> Result<PathBuf> {
         path: to.into(),
         reason,
     };
-    let folder = to.parent().unwrap_or(Path::new("."));
-    let draft = tempfile::Builder::new()
-        .prefix(".backup-")
-        .tempfile_in(folder)
-        .map_err(|error| failed(error.to_string()))?
-        .into_temp_path();
+    let draft = draft_beside(to).map_err(|error| failed(error.to_string()))?;
     copy(database, &draft).map_err(|error| failed(error.to_string()))?;
-    std::fs::metadata(database)
+    reached(Step::BackupCopied);
+    let kept = std::fs::metadata(database)
         .and_then(|of| std::fs::set_permissions(&draft, of.permissions()))
         .and_then(|()| keep(draft, to))
-        .map_err(|error| failed(error.to_string()))
+        .map_err(|error| failed(error.to_string()))?;
+    reached(Step::BackupMade);
+    Ok(kept)
 }
 
 fn copy(database: &Path, draft: &Path) -> rusqlite::Result<()> {
@@ -64,6 +64,27 @@ fn copy(database: &Path, draft: &Path) -> rusqlite::Result<()> {
             None,
         )),
     }
+}
+
+/// An empty draft of a copy that is to be at `to`, for nobody else yet. Always of the same name, so that what an
+/// interrupted one left goes with the next one.
+///
+/// # Errors
+/// The system's.
+pub fn draft_beside(to: &Path) -> std::io::Result<TempPath> {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let draft = to.with_file_name(format!(".{name}.draft"));
+    if draft.symlink_metadata().is_ok() {
+        std::fs::remove_file(&draft)?;
+    }
+    let mut options = std::fs::File::options();
+    // Until it has the permissions of the database.
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    TempPath::try_from_path(draft)
 }
 
 fn keep(mut draft: TempPath, to: &Path) -> std::io::Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! The way from one version of a schema to the next.
 
+use runledger_steps::{self as steps, reached};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Error, Result};
@@ -90,7 +91,9 @@ impl Chain {
                 before(version)?;
             }
             self.take(&transaction, step)?;
+            reached(steps::Step::VersionTaken);
             transaction.commit()?;
+            reached(steps::Step::VersionCommitted);
             match start {
                 0 => tracing::debug!(version = step.version, "database made: {}", step.title),
                 _ => tracing::info!(version = step.version, "database upgraded: {}", step.title),

@@ -15,7 +15,7 @@ mod schema;
 mod version;
 mod wide;
 
-pub use backup::{backup, backup_path, free_path};
+pub use backup::{backup, backup_path, draft_beside, free_path};
 pub use chain::{Chain, Step};
 pub use error::{Error, Result};
 pub use format::{Format, format};

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use runledger_context::run::{Proposal, RunId, RunNumber};
+use runledger_steps::{Step, reached};
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
@@ -24,10 +25,10 @@ use crate::results_dir;
 pub use abandoned::abandoned;
 pub(crate) use order::be_as_new_as;
 pub use reading::{Summaries, summaries};
-pub use salvaging::{running, salvage};
+pub use salvaging::{running, salvage, salvage_unseen};
 pub use trimming::trim;
 pub(crate) use writing::{ERRORS, PREVIEWS, SUMMARIES};
-pub use writing::{FragmentWriter, writing_path};
+pub use writing::{FragmentWriter, ready_path, writing_path};
 
 const READY: &str = ".ready.h5";
 
@@ -122,46 +123,45 @@ pub fn remove(fragment: &Fragment) -> Result<()> {
             path: path.into(),
             source,
         }),
-        _ => Ok(()),
+        _ => {
+            reached(Step::FragmentRemoved);
+            Ok(())
+        }
     })
 }
 
 /// Puts a fragment that cannot be read out of the way, as `….broken.h5`, with the reason in a text file beside
-/// it. Returns its new path.
+/// it. `tell` is given its new path before it has it: whoever is interrupted in between tells once more, and nobody goes
+/// without. Returns its new path and what `tell` gave.
 ///
 /// # Errors
 /// [`Error::File`].
-pub fn set_aside(fragment: &Fragment, why: &str) -> Result<PathBuf> {
+pub fn set_aside<T>(
+    fragment: &Fragment,
+    why: &str,
+    tell: impl FnOnce(&Path) -> T,
+) -> Result<(PathBuf, T)> {
     let name = fragment.path.to_string_lossy();
     let stem = name.strip_suffix(READY).unwrap_or(&name);
     let place = PathBuf::from(format!("{stem}.broken.h5"));
-    let moved = || -> io::Result<()> {
+    let set_aside = || -> io::Result<T> {
         let folder = Folder::of(&place)?;
         let at = |path: &Path| folder.at(path.file_name().unwrap_or_default());
-        fs::rename(at(&fragment.path), at(&place))?;
         let reason = at(&place.with_extension("txt"));
         // What is there is an older reason, or a link by somebody who would like to see it followed.
         let _ = fs::remove_file(&reason);
-        writeln!(fs::File::create_new(reason)?, "{why}")
+        writeln!(fs::File::create_new(reason)?, "{why}")?;
+        let told = tell(&place);
+        reached(Step::BrokenTold);
+        fs::rename(at(&fragment.path), at(&place))?;
+        reached(Step::BrokenSetAside);
+        Ok(told)
     };
-    moved().map_err(|source| Error::File {
+    let told = set_aside().map_err(|source| Error::File {
         path: fragment.path.clone(),
         source,
     })?;
-    Ok(place)
-}
-
-/// Gives a fragment another age.
-///
-/// # Errors
-/// [`Error::File`].
-pub fn set_modified(fragment: &Path, time: SystemTime) -> Result<()> {
-    results_dir::with_file(fragment, |path| {
-        order::be_of(path, time).map_err(|source| Error::File {
-            path: path.into(),
-            source,
-        })
-    })
+    Ok((place, told))
 }
 
 #[cfg(test)]
@@ -193,7 +193,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p1_r2.x.ready.h5");
         fs::write(&path, "nonsense").unwrap();
-        let place = set_aside(&Fragment::of(&path).unwrap(), "no HDF5").unwrap();
+        let tell = |place: &Path| (path.exists(), place.exists());
+        let (place, told) = set_aside(&Fragment::of(&path).unwrap(), "no HDF5", tell).unwrap();
+        assert_eq!(told, (true, false));
         assert_eq!(fs::read_to_string(place).unwrap(), "nonsense");
         assert_eq!(
             fs::read_to_string(folder.path().join("p1_r2.x.broken.txt")).unwrap(),

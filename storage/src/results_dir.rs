@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
+use runledger_steps::{Step, reached};
 
 use crate::error::{Error, Result};
 use crate::folder::{Folder, open_regular};
@@ -50,7 +51,9 @@ pub(crate) fn settle(draft: &Path, place: &Path) -> Result<()> {
     let lasting = || -> io::Result<()> {
         open_regular(draft)?.sync_all()?;
         sharing::share_file(draft)?;
+        reached(Step::FileSynced);
         fs::rename(draft, place)?;
+        reached(Step::FileRenamed);
         sync_folder_of(place)
     };
     lasting().map_err(|source| Error::File {
@@ -65,7 +68,9 @@ pub(crate) fn settle_new(draft: &Path, place: &Path) -> Result<()> {
         open_regular(draft)?.sync_all()?;
         sharing::share_file(draft)?;
         fs::hard_link(draft, place)?;
+        reached(Step::DraftLinked);
         fs::remove_file(draft)?;
+        reached(Step::DraftUnlinked);
         sync_folder_of(place)
     };
     lasting().map_err(|source| Error::File {

@@ -19,6 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
+use runledger_steps::{Step, reached};
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
@@ -52,6 +53,7 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
     let draft = folder.at(draft_name(run));
     merge_into(&folder, &place, &draft, &fragments).map_err(|error| folder.naming(error))?;
     fragment::be_as_new_as(&place, fragments.iter().map(PathBuf::as_path));
+    reached(Step::RunFileDated);
     Ok(())
 }
 
@@ -66,6 +68,7 @@ fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]
         sources.push(Source::fragment(fragment).map_err(failed)?);
     }
     if !is_new && let Some(mut ready) = added(folder, &sources) {
+        reached(Step::MergeAppended);
         return ready
             .switch()
             .map_err(|error| Error::results(place, error.to_string()));
@@ -75,6 +78,7 @@ fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]
         let _ = fs::remove_file(draft);
         return Err(failed(failure));
     }
+    reached(Step::MergeComposed);
     let settled = match is_new {
         true => results_dir::settle_new(draft, place),
         false => results_dir::settle(draft, place),

@@ -198,7 +198,7 @@ fn merge_during(folder: &Path, secrets: &mut bool) {
     for one in &fragments {
         let _ = match merged {
             Ok(()) => fragment::remove(one),
-            Err(_) => fragment::set_aside(one, "it is swapped").map(drop),
+            Err(_) => fragment::set_aside(one, "it is swapped", |_| {}).map(drop),
         };
     }
 }
@@ -247,7 +247,7 @@ fn a_link_that_was_planted_for_a_reason_or_a_draft_is_not_followed() {
     }
     let found = Fragment::of(&path).unwrap();
     fragment::trim(&found, &[]).unwrap();
-    fragment::set_aside(&found, "no reason").unwrap();
+    fragment::set_aside(&found, "no reason", |_| {}).unwrap();
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "as it was");
     let reason = std::fs::read_to_string(format!("{stem}.broken.txt")).unwrap();
     assert_eq!(reason, "no reason\n");

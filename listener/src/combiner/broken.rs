@@ -58,8 +58,25 @@ pub(super) fn set_aside(
     named: Option<Named>,
 ) -> Broken {
     let (run, modified) = (fragment.run, fragment.modified());
-    let place = match fragment::set_aside(fragment, why) {
-        Ok(place) => place,
+    let tell = |place: &Path| {
+        let words = format!(
+            "the results cannot be read, and are kept as {}: {why}",
+            place.display()
+        );
+        tell_log(database_dir, fragment, &words);
+        tell_ledger(database_dir, fragment, &words);
+        tell_table(database_dir, fragment, &words, named, modified)
+    };
+    match fragment::set_aside(fragment, why, tell) {
+        Ok((place, substitute)) => {
+            let file = place.display();
+            error!(
+                proposal = run.proposal.0,
+                run = run.number.0,
+                "a fragment cannot be read and is set aside as {file}: {why}"
+            );
+            Broken { place, substitute }
+        }
         Err(also) => {
             let file = fragment.path.display();
             error!(
@@ -67,33 +84,12 @@ pub(super) fn set_aside(
                 run = run.number.0,
                 "{file} cannot be read ({why}) nor set aside ({also})"
             );
-            return Broken {
+            Broken {
                 place: fragment.path.clone(),
                 substitute: None,
-            };
+            }
         }
-    };
-    let file = place.display();
-    error!(
-        proposal = run.proposal.0,
-        run = run.number.0,
-        "a fragment cannot be read and is set aside as {file}: {why}"
-    );
-    let words = format!("the results cannot be read, and are kept as {file}: {why}");
-    tell_log(database_dir, fragment, &words);
-    tell_ledger(database_dir, fragment, &words);
-    let told = named
-        .filter(|named| !named.variables.is_empty())
-        .map(|named| tell_cells(database_dir, fragment, &words, &named, modified));
-    let substitute = told.transpose().unwrap_or_else(|also| {
-        warn!(
-            proposal = run.proposal.0,
-            run = run.number.0,
-            "the cells of its variables do not say so: {also}"
-        );
-        None
-    });
-    Broken { place, substitute }
+    }
 }
 
 fn tell_log(database_dir: &Path, fragment: &Fragment, words: &str) {
@@ -129,6 +125,26 @@ fn tell_ledger(database_dir: &Path, fragment: &Fragment, words: &str) {
     }
 }
 
+/// None where no variable is known, or where the cells cannot say so.
+fn tell_table(
+    database_dir: &Path,
+    fragment: &Fragment,
+    words: &str,
+    named: Option<Named>,
+    modified: SystemTime,
+) -> Option<Fragment> {
+    let named = named.filter(|named| !named.variables.is_empty())?;
+    let told = tell_cells(database_dir, fragment, words, &named, modified);
+    told.inspect_err(|also| {
+        warn!(
+            proposal = fragment.run.proposal.0,
+            run = fragment.run.number.0,
+            "the cells of its variables do not say so: {also}"
+        );
+    })
+    .ok()
+}
+
 /// A fragment as old as the broken one: what is newer has the last word.
 fn tell_cells(
     database_dir: &Path,
@@ -146,8 +162,7 @@ fn tell_cells(
     for name in &named.variables {
         writer.save(name, &failure)?;
     }
-    let path = writer.finish()?;
-    fragment::set_modified(&path, modified)?;
+    let path = writer.finish_as_old_as(modified)?;
     let run = fragment.run;
     Ok(Fragment { path, run })
 }

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use runledger_context::text_file;
+use runledger_steps::{Step, reached};
 use runledger_storage::sharing;
 use tracing::warn;
 
@@ -88,7 +89,9 @@ fn remember(file: &Path, folder: &Path) -> std::io::Result<()> {
     let mut opened = sharing::open(File::options().create(true).append(true), file)?;
     // First, so that a line that was cut off spoils only itself.
     opened.write_all(format!("\n{line}\n").as_bytes())?;
-    opened.sync_all()
+    opened.sync_all()?;
+    reached(Step::FolderRemembered);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use runledger_context::run::RunId;
 use runledger_context::value::Failure;
 use runledger_storage::fragment;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 /// Completes the fragments of jobs that are known to be dead; the variable that was running gets the reason. One
 /// that died in the middle of a write stays where it is: people may want to look at it.
@@ -18,20 +18,7 @@ pub(super) fn hand_in(database_dir: &Path) {
 fn complete(writing: &Path, run: RunId) {
     let running = fragment::running(writing).map(|name| (name, died()));
     let running: Vec<_> = running.into_iter().collect();
-    let modified = std::fs::symlink_metadata(writing).and_then(|found| found.modified());
-    let salvaged = fragment::salvage(writing, &running);
-    // As old as what it has: whatever was computed since is newer.
-    if let (Ok(ready), Ok(modified)) = (&salvaged, modified)
-        && let Err(why) = fragment::set_modified(ready, modified)
-    {
-        warn!(
-            proposal = run.proposal.0,
-            run = run.number.0,
-            "{} looks newer than it is: {why}",
-            ready.display()
-        );
-    }
-    match salvaged {
+    match fragment::salvage_unseen(writing, &running) {
         Ok(_) => info!(
             proposal = run.proposal.0,
             run = run.number.0,

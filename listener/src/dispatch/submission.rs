@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use runledger_steps::{Step, reached};
 use runledger_storage::Database;
 use tracing::info;
 use uuid::Uuid;
@@ -172,7 +173,10 @@ impl Dispatcher {
             resources: resources::of_database(&hand.db)?,
         };
         match hand.queue.submit(&batch) {
-            Ok(tickets) => self.placed(hand, &batch, tickets),
+            Ok(tickets) => {
+                reached(Step::JobSubmitted);
+                self.placed(hand, &batch, tickets)
+            }
             Err(refusal) => self.refused(hand, &batch, refusal, failures),
         }
     }

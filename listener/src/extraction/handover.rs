@@ -9,6 +9,7 @@ use std::{fs, io};
 use runledger_context::manifest::Manifest;
 use runledger_context::run::RunData;
 use runledger_context::worker::Handed;
+use runledger_steps::{Step, reached};
 use runledger_storage::folder::Folder;
 use runledger_storage::sharing;
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,9 @@ impl Handover {
             let draft = self.0.join("contents.writing");
             fs::write(&draft, serde_json::to_vec(&contents)?)?;
             fs::File::open(&draft)?.sync_all()?;
-            fs::rename(&draft, self.0.join(CONTENTS))
+            fs::rename(&draft, self.0.join(CONTENTS))?;
+            reached(Step::HandedOver);
+            io::Result::Ok(())
         };
         if let Err(why) = write() {
             warn!("{}: nothing is handed over: {why}", self.0.display());
@@ -113,7 +116,7 @@ impl Handover {
             Err(why) if why.kind() != io::ErrorKind::NotFound => {
                 warn!("{} cannot be removed: {why}", self.0.display());
             }
-            _ => {}
+            _ => reached(Step::ValuesTaken),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
 use runledger_context::worker::{Submission, receive_submission};
+use runledger_steps::{Step, reached};
 use runledger_storage::Database;
 use runledger_storage::fragment::FragmentWriter;
 use tracing::error;
@@ -34,6 +35,7 @@ pub(super) fn hand_in(
     } else {
         combiner::merge_run(database_dir, run, combiner::ATTENDED, publisher)?;
     }
+    reached(Step::FragmentAnnounced);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
+use runledger_steps::{Step, reached};
 use tracing::{debug, trace, warn};
 
 use super::clock_watch::wake_when_set_back;
@@ -172,6 +173,9 @@ impl Consumer {
             {
                 debug!(target: "kafka", topic = message.topic, offset = message.offset, "{error}");
             }
+        }
+        if !messages.is_empty() {
+            reached(Step::OffsetStored);
         }
     }
 

@@ -10,6 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
+use runledger_steps::{Step, reached};
 
 use super::clock_watch::wake_when_set_back;
 use super::outage::Outage;
@@ -120,9 +121,10 @@ impl Producer {
                 .payload(payload);
         // Before the message is on its way: its report may come from another thread's poll.
         self.reports().under_way.insert(token);
-        self.inner
-            .send(record)
-            .or_else(|(error, _)| self.not_taken(token, &error, payload.len()))
+        let sent = self.inner.send(record);
+        sent.or_else(|(error, _)| self.not_taken(token, &error, payload.len()))?;
+        reached(Step::MessageSent);
+        Ok(())
     }
 
     /// What the library never takes has its fate like any other; it is asked again for the rest.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use runledger_steps::{Step, reached};
 use rusqlite::{Row, params};
 
 use super::{Ledger, Open, State, now};
@@ -163,7 +164,9 @@ impl Ledger {
              WHERE processing_id = ?1 AND number = ?2",
             params![processing_id, number, now()],
         );
-        self.done(done).map(drop)
+        self.done(done)?;
+        reached(Step::AttemptSettled);
+        Ok(())
     }
 
     /// What a queue knows about the end of a try; what is known already stays.
@@ -190,7 +193,9 @@ impl Ledger {
              WHERE processing_id = ?1 AND number = ?2",
             params![processing_id, number, now(), code, signal, memory, reason],
         );
-        self.done(done).map(drop)
+        self.done(done)?;
+        reached(Step::AttemptEndNoted);
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What people don't want to go on is cancelled, killed or held; what the queue does not give up goes on after all.
 
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{Ledger, State, now};
@@ -49,6 +50,7 @@ impl Ledger {
             }
         }
         transaction.commit()?;
+        reached(Step::JobsCalledOff);
         Ok(called_off)
     }
 

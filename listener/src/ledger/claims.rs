@@ -1,5 +1,6 @@
 //! A process takes its attempt before it begins: whatever was submitted twice is done once.
 
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{Ledger, State, now};
@@ -65,6 +66,7 @@ impl Ledger {
         };
         begin(&transaction, processing_id, number, process, surroundings)?;
         transaction.commit()?;
+        reached(Step::JobClaimed);
         Ok(Claim::Granted(number))
     }
 

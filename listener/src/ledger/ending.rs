@@ -1,5 +1,6 @@
 //! How jobs end, and how they begin again.
 
+use runledger_steps::{Step, reached};
 use rusqlite::{TransactionBehavior, params};
 
 use super::{Ledger, Progress, State, now};
@@ -55,6 +56,7 @@ impl Ledger {
             params![processing_id, number, now(), message],
         )?;
         transaction.commit()?;
+        reached(Step::JobEndInLedger);
         Ok(changed > 0)
     }
 
@@ -70,6 +72,8 @@ impl Ledger {
              WHERE processing_id = ?1 AND state NOT IN ('submitted', 'pending', 'running')",
             [processing_id],
         );
-        self.done(changed).map(|changed| changed > 0)
+        let changed = self.done(changed)?;
+        reached(Step::JobTriedAgain);
+        Ok(changed > 0)
     }
 }

@@ -1,5 +1,7 @@
 //! The ends of attempts that nobody has told of yet: people who look settle some, and the listener tells of them all.
 
+use runledger_steps::{Step, reached};
+
 use super::{Attempt, Entry, Ledger};
 use crate::Result;
 
@@ -38,7 +40,9 @@ impl Ledger {
         let take = "UPDATE attempts SET told = 1 WHERE told = 0 AND settled = 1 RETURNING processing_id, number";
         let mut statement = self.connection.prepare_cached(take)?;
         let taken = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        taken.collect()
+        let taken = taken.collect::<rusqlite::Result<_>>()?;
+        reached(Step::EndsTaken);
+        Ok(taken)
     }
 
     fn end_of(&self, processing_id: &str, number: u32) -> Result<Option<End>> {

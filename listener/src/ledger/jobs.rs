@@ -1,6 +1,7 @@
 //! Jobs, from planned to their end.
 
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::{Ledger, State, now};
@@ -112,6 +113,7 @@ impl Ledger {
             |(source, job): &(Option<&str>, &Job)| Self::try_plan(&transaction, *source, job);
         let planned = wishes.iter().map(plan).collect::<rusqlite::Result<_>>()?;
         transaction.commit()?;
+        reached(Step::JobsPlanned);
         Ok(planned)
     }
 

@@ -1,6 +1,7 @@
 //! How new the values of each run are, so that an old fragment that turns up late changes nothing.
 
 use runledger_context::run::RunId;
+use runledger_steps::{Step, reached};
 use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::{Ledger, outbox};
@@ -49,7 +50,9 @@ impl Ledger {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         note(&transaction, run, merged)?;
         outbox::keep(&transaction, news.as_slice())?;
-        transaction.commit()
+        transaction.commit()?;
+        reached(Step::MergeNoted);
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Messages that no broker took yet, in the order in which they were to go.
 
+use runledger_steps::{Step, reached};
 use rusqlite::{Row, Transaction, TransactionBehavior, params};
 
 use super::{Ledger, now};
@@ -53,7 +54,9 @@ impl Ledger {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         keep(&transaction, messages)?;
-        transaction.commit()
+        transaction.commit()?;
+        reached(Step::MessageKept);
+        Ok(())
     }
 
     /// The messages that wait, first to go first.
@@ -135,6 +138,8 @@ impl Ledger {
         for id in ids {
             transaction.execute("DELETE FROM outbox WHERE id = ?1", [id])?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        reached(Step::MessageForgotten);
+        Ok(())
     }
 }

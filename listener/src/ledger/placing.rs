@@ -1,5 +1,6 @@
 //! From a plan to a place in a queue: each attempt is written down before a queue is given it.
 
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::jobs::write_job;
@@ -63,6 +64,7 @@ impl Ledger {
             }
         }
         transaction.commit()?;
+        reached(Step::AttemptsInLedger);
         Ok(taken)
     }
 
@@ -91,6 +93,7 @@ impl Ledger {
         is_still_planned(&transaction, job)?;
         let number = write_attempt(&transaction, &here, job, None)?;
         transaction.commit()?;
+        reached(Step::JobPlannedHere);
         Ok(number)
     }
 
@@ -115,7 +118,9 @@ impl Ledger {
                 )?
                 .execute(params![processing_id, number, ticket.id, ticket.cluster])?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        reached(Step::SubmissionNoted);
+        Ok(())
     }
 
     /// These attempts came to nothing through no fault of their jobs, which are to be submitted again.
@@ -155,7 +160,9 @@ impl Ledger {
                 ],
             )?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        reached(Step::JobsSetBack);
+        Ok(())
     }
 
     /// What a queue says about jobs that it has: they wait there (`Pending`), for a reason in words, or run

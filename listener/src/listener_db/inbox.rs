@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use runledger_steps::{Step, reached};
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::dead_letters::{bury, give_up};
@@ -75,7 +76,9 @@ impl ListenerDb {
                     Sorted::ForUs => insert(transaction, message),
                     Sorted::Dead(reason) => bury(transaction, message, reason),
                 })
-        })
+        })?;
+        reached(Step::InboxWritten);
+        Ok(())
     }
 
     /// The notifications whose turn it is, first come first served; at most `limit`, and fewer of large ones.
@@ -128,7 +131,9 @@ impl ListenerDb {
                 Fate::Dead(why) => give_up(transaction, letter.id, why),
                 Fate::Untouched => Ok(()),
             })
-        })
+        })?;
+        reached(Step::NotificationsSettled);
+        Ok(())
     }
 
     /// All notifications that wait are due now.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use runledger_context::run::Proposal;
+use runledger_steps::{Step, reached};
 use rusqlite::params;
 
 use super::ListenerDb;
@@ -46,7 +47,9 @@ impl ListenerDb {
                 site.official
             ],
         );
-        Ok(self.done(added)? > 0)
+        let added = self.done(added)?;
+        reached(Step::DatabaseWatched);
+        Ok(added > 0)
     }
 
     /// Watches a database no more; false if it was not watched.

@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use runledger_steps::{Step, reached};
 use tracing::warn;
 
 use super::local::{account, ending, open_log};
@@ -41,6 +42,7 @@ pub fn run_in_foreground(
         id: child.id().to_string(),
         cluster: None,
     };
+    reached(Step::JobSubmitted);
     // It runs, written down or not.
     let _ = ledger.placed(&[(job.processing_id.clone(), attempt, ticket)]);
     let (done, copied) = mpsc::channel();

@@ -1,6 +1,7 @@
 //! Writing cells: the values of one run, all of them or none.
 
 use runledger_context::run::RunId;
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, params};
 
 use super::names::{COMMENT, Refusal, check_cell};
@@ -39,7 +40,7 @@ impl Database {
         provenance: &str,
     ) -> Result<Saved> {
         let time = now();
-        self.write(|conn| {
+        let saved = self.write(|conn| {
             ensure_run(conn, run, time, start_time)?;
             let mut saved = Saved::default();
             let mut names = Vec::new();
@@ -55,7 +56,9 @@ impl Database {
             variables::introduce(conn, &names)?;
             views::include(conn, &names)?;
             Ok(saved)
-        })
+        })?;
+        reached(Step::RowsCommitted);
+        Ok(saved)
     }
 
     /// Sets or removes the users' comment on a run, which is added if it is new.

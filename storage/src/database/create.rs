@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use runledger_context::run::Proposal;
+use runledger_steps::{Step, reached};
 use rusqlite::{OpenFlags, Transaction, params};
 
 use super::{Database, FILE_NAME};
@@ -62,8 +63,12 @@ fn publish(dir: &Path, path: &Path, proposal: Proposal) -> Result<()> {
         .into_temp_path();
     fill(&draft, path, proposal)?;
     share_file(&draft).map_err(file)?;
+    reached(Step::TableDrafted);
     match draft.persist_noclobber(path) {
-        Ok(()) => results_dir::sync_folder_of(path).map_err(file),
+        Ok(()) => {
+            reached(Step::TableNamed);
+            results_dir::sync_folder_of(path).map_err(file)
+        }
         Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => {
             Err(Error::DatabaseExists { path: path.into() })
         }

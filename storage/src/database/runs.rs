@@ -1,6 +1,7 @@
 //! Which runs a database knows, and when they were taken.
 
 use runledger_context::run::RunId;
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, Row, params};
 
 use super::Database;
@@ -38,7 +39,9 @@ impl Database {
         self.write(|conn| {
             runs.into_iter()
                 .try_for_each(|(run, added_at)| ensure_run(conn, run, added_at, None))
-        })
+        })?;
+        reached(Step::RunsInTable);
+        Ok(())
     }
 }
 

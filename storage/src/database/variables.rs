@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::names::{COMMENT, Refusal, check_variable};
@@ -51,14 +52,16 @@ impl Database {
                 return Ok(changes);
             }
         }
-        self.write(|conn| {
+        let changes = self.write(|conn| {
             let changes = compare(conn, declared)?;
             for variable in &changes.changed {
                 store(conn, variable)?;
             }
             views::include(conn, &names(&changes.changed))?;
             Ok(changes)
-        })
+        })?;
+        reached(Step::VariablesInTable);
+        Ok(changes)
     }
 }
 

@@ -38,12 +38,16 @@ fn is_old(path: &Path) -> bool {
     })
 }
 
-/// Only looks: the file may be being written.
+/// Only looks: the file may be being written. One that says nothing of its writer is complete but for its name, which
+/// takes nobody so long.
 fn is_writer_gone(path: &Path) -> bool {
     let noted = hdf5::open(path).and_then(|file| hdf5::attributes(&file));
     noted.is_ok_and(|noted| {
-        noted.iter().any(|(name, value)| {
-            matches!(value, Attribute::Text(who) if name == writer::ATTRIBUTE && writer::is_gone(who))
-        })
+        let mut noted = noted.into_iter();
+        match noted.find(|(name, _)| name == writer::ATTRIBUTE) {
+            Some((_, Attribute::Text(who))) => writer::is_gone(&who),
+            Some(_) => false,
+            None => true,
+        }
     })
 }

@@ -1,12 +1,16 @@
 //! The fragment of a job that died while it was written: what it had finished is kept.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use runledger_context::value::Failure;
+use runledger_steps::{Step, reached};
 use tempfile::TempPath;
 
-use super::writing::{RUNNING, close, complete, file_error, ready_path, save_failure};
+use super::writing::{
+    RUNNING, close, complete, complete_as_old_as, file_error, ready_path, save_failure,
+};
 use crate::error::{Error, Result};
 use crate::folder::{Folder, open_regular};
 use crate::hdf5;
@@ -15,7 +19,8 @@ use crate::results_dir;
 /// The variable that was being evaluated when a job died; None if it was between two, or the file cannot tell.
 pub fn running(writing: &Path) -> Option<String> {
     let folder = Folder::of(writing).ok()?;
-    let file = hdf5::reopen(&folder.at(writing.file_name()?)).ok()?;
+    // For reading: its age is told by its last change.
+    let file = hdf5::open(&folder.at(writing.file_name()?)).ok()?;
     let known = hdf5::attributes(&file).ok()?;
     known.into_iter().find_map(|(name, value)| match value {
         hdf5::Attribute::Text(text) if name == RUNNING => Some(text),
@@ -23,26 +28,48 @@ pub fn running(writing: &Path) -> Option<String> {
     })
 }
 
-/// Completes the fragment of a job that died while it was written, with errors for what it did not finish.
-/// Returns where it is then. It is written anew: nobody knows what the job, or the disk, has told about the old file.
+/// Completes the fragment of a job that died while it was written, with errors for what it did not finish; it is the
+/// newest of its run then. Returns where it is. It is written anew: nobody knows what the job, or the disk, has told about
+/// the old file.
 ///
 /// # Errors
 /// [`Error::Results`]: the job died in the middle of a write, and the file cannot be read. [`Error::File`]: the disk does
 /// not take it now. The file is as it was then.
 pub fn salvage(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
-    results_dir::with_file(writing, |way| salvage_file(way, failures))?;
+    results_dir::with_file(writing, |way| salvage_file(way, failures, complete))?;
     Ok(ready_path(writing))
 }
 
-fn salvage_file(writing: &Path, failures: &[(String, Failure)]) -> Result<()> {
+/// The same where nobody saw the job die: the fragment stays as old as what it has, and whatever was computed since is
+/// newer.
+///
+/// # Errors
+/// As for [`salvage`].
+pub fn salvage_unseen(writing: &Path, failures: &[(String, Failure)]) -> Result<PathBuf> {
+    results_dir::with_file(writing, |way| {
+        let modified = fs::symlink_metadata(way).and_then(|about| about.modified());
+        let modified = modified.map_err(|source| file_error(way, source))?;
+        salvage_file(way, failures, |draft, place| {
+            complete_as_old_as(draft, place, modified)
+        })
+    })?;
+    Ok(ready_path(writing))
+}
+
+fn salvage_file(
+    writing: &Path,
+    failures: &[(String, Failure)],
+    complete: impl FnOnce(&Path, &Path) -> Result<()>,
+) -> Result<()> {
     let unreadable = |reason| Error::results(writing, reason);
     // One that is of no use is not copied again and again.
-    drop(hdf5::reopen(writing).map_err(unreadable)?);
+    drop(hdf5::open(writing).map_err(unreadable)?);
     let draft = copied(writing).map_err(|source| file_error(writing, source))?;
     fill_in(&draft, failures).map_err(unreadable)?;
     complete(&draft, &ready_path(writing))?;
+    reached(Step::LeftFragmentCompleted);
     // It is in the way from now on; one that stays is handed in once more, to the same effect.
-    let _ = std::fs::remove_file(writing);
+    let _ = fs::remove_file(writing);
     Ok(())
 }
 
@@ -66,8 +93,6 @@ fn fill_in(draft: &Path, failures: &[(String, Failure)]) -> hdf5::Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]

@@ -1,10 +1,12 @@
 //! Writing a fragment, one variable at a time: what is saved survives the job.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hdf5_metno::{File, Group};
 use runledger_context::run::RunId;
 use runledger_context::value::{Array, Cell, Data, Failure, Outcome, Summary};
+use runledger_steps::{Step, reached};
 
 use super::order;
 use super::writer;
@@ -30,6 +32,8 @@ pub struct FragmentWriter {
     path: PathBuf,
     /// The next free number of a NetCDF dimension.
     next_dimension: i32,
+    /// The variable that is noted as being evaluated.
+    running: Option<String>,
 }
 
 /// Where the fragment of a job is while it is written; `token` is what tells it from other jobs' fragments.
@@ -53,6 +57,8 @@ impl FragmentWriter {
             for group in [SUMMARIES, PREVIEWS, ERRORS] {
                 file.create_group(group).map_err(words)?;
             }
+            // Whoever finds it can tell whose it is.
+            file.flush().map_err(words)?;
             Ok(file)
         };
         let begun = begin().map_err(|reason| Error::results(&path, folder.words(&reason)));
@@ -61,12 +67,14 @@ impl FragmentWriter {
             let shared = sharing::share_file(&way).map(|()| file);
             shared.map_err(|source| file_error(&path, source))
         });
+        reached(Step::FragmentBegun);
         match shared {
             Ok(file) => Ok(Self {
                 file,
                 folder,
                 path,
                 next_dimension: 0,
+                running: None,
             }),
             Err(why) => {
                 // What there is of it has nothing in it.
@@ -89,7 +97,17 @@ impl FragmentWriter {
         let noted =
             forget_running(&self.file).and_then(|()| hdf5::set_text(&self.file, RUNNING, name));
         noted.map_err(|reason| Error::results(&self.path, reason))?;
+        self.running = Some(name.to_owned());
         self.flush()
+    }
+
+    /// A job that dies now was not about this variable any more.
+    fn has_ended(&mut self, name: &str) -> Result<()> {
+        if self.running.take_if(|running| running == name).is_some() {
+            let forgotten = forget_running(&self.file);
+            forgotten.map_err(|reason| Error::results(&self.path, reason))?;
+        }
+        Ok(())
     }
 
     /// Saves what became of a variable; once it returns, a job that dies does not take it along.
@@ -114,7 +132,10 @@ impl FragmentWriter {
                 },
             });
         }
-        self.flush()
+        self.has_ended(name)?;
+        self.flush()?;
+        reached(Step::ResultSaved);
+        Ok(())
     }
 
     /// Saves when the run began, in seconds since 1970.
@@ -216,6 +237,18 @@ impl FragmentWriter {
     /// # Errors
     /// [`Error::Results`], [`Error::File`]; nothing is left then.
     pub fn finish(self) -> Result<PathBuf> {
+        self.complete(complete)
+    }
+
+    /// Completes a fragment that stands for an older one, and is as old as that; returns where it is then.
+    ///
+    /// # Errors
+    /// [`Error::Results`], [`Error::File`]; nothing is left then.
+    pub fn finish_as_old_as(self, modified: SystemTime) -> Result<PathBuf> {
+        self.complete(|way, place| complete_as_old_as(way, place, modified))
+    }
+
+    fn complete(self, complete: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
         let Self {
             file, folder, path, ..
         } = self;
@@ -250,7 +283,8 @@ pub(super) fn close(file: File) -> hdf5::Outcome {
     file.flush().and_then(|()| file.close()).map_err(words)
 }
 
-pub(super) fn ready_path(writing: &Path) -> PathBuf {
+/// Where a fragment is once it is complete.
+pub fn ready_path(writing: &Path) -> PathBuf {
     let name = writing.to_string_lossy();
     PathBuf::from(format!(
         "{}{}",
@@ -264,7 +298,7 @@ fn forget_running(file: &File) -> hdf5::Outcome {
 }
 
 /// What is of interest only while it is written.
-fn forget_notes(file: &File) -> hdf5::Outcome {
+pub(super) fn forget_notes(file: &File) -> hdf5::Outcome {
     forget_running(file)?;
     forget_note(file, writer::ATTRIBUTE)
 }
@@ -276,8 +310,15 @@ fn forget_note(file: &File, name: &str) -> hdf5::Outcome {
     }
 }
 
+/// Gives a fragment that is written to the end its name, as the newest of its run.
 pub(super) fn complete(draft: &Path, place: &Path) -> Result<()> {
     order::put_last(draft).map_err(|source| file_error(draft, source))?;
+    results_dir::settle(draft, place)
+}
+
+/// The same, as old as this: before it has its name, because from then on its age counts.
+pub(super) fn complete_as_old_as(draft: &Path, place: &Path, modified: SystemTime) -> Result<()> {
+    order::be_of(draft, modified).map_err(|source| file_error(draft, source))?;
     results_dir::settle(draft, place)
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use runledger_migrations::{Format, LATEST, backup};
+use runledger_migrations::{Format, LATEST, backup, draft_beside};
+use runledger_steps::{Step, reached};
 use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 
@@ -118,7 +119,7 @@ pub fn restore(dir: &Path, copy: &Path, patience: Duration) -> Result<Restored> 
             kept
         }
         Err(Error::NotADatabase { .. } | Error::WrongVersion { .. } | Error::NoDatabase { .. }) => {
-            replace(dir, &path, copy)?
+            replace(&path, copy)?
         }
         Err(other) => return Err(other),
     };
@@ -156,7 +157,10 @@ fn overwrite(path: &Path, copy: &Path, patience: Duration) -> Result<()> {
     let all = Backup::new(&from, &mut to).map_err(sqlite)?;
     loop {
         match all.step(-1).map_err(sqlite)? {
-            StepResult::Done => return Ok(()),
+            StepResult::Done => {
+                reached(Step::CopyCopied);
+                return Ok(());
+            }
             _ if Instant::now() > until => return Err(busy(path)),
             _ => std::thread::sleep(PAUSE),
         }
@@ -169,13 +173,12 @@ fn busy(path: &Path) -> Error {
 }
 
 /// What is there is no database that could be opened: it goes aside whole, with the log that belongs to it.
-fn replace(dir: &Path, path: &Path, copy: &Path) -> Result<PathBuf> {
+fn replace(path: &Path, copy: &Path) -> Result<PathBuf> {
     let file = |source| Error::File {
         path: path.into(),
         source,
     };
-    let draft = tempfile::Builder::new().prefix(".runs-").tempfile_in(dir);
-    let draft = draft.map_err(file)?.into_temp_path();
+    let draft = draft_beside(path).map_err(file)?;
     fs::copy(copy, &draft)
         .and_then(|_| fs::File::open(&draft)?.sync_all())
         .map_err(file)?;
@@ -186,7 +189,9 @@ fn replace(dir: &Path, path: &Path, copy: &Path) -> Result<PathBuf> {
             _ => {}
         }
     }
+    reached(Step::DamagedAside);
     draft.persist(path).map_err(|refused| file(refused.error))?;
+    reached(Step::CopyNamed);
     share_file(path)
         .and_then(|()| results_dir::sync_folder_of(path))
         .map_err(file)?;

@@ -16,6 +16,8 @@ use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
+use runledger_steps::{Step, reached};
+
 use crate::hdf5::{Disk, Superblock};
 
 /// How long a reader may take from one of those steps to the next; otherwise it takes some microseconds.
@@ -74,8 +76,11 @@ impl Place {
         let note = 1 - self.note;
         self.superblock.set_note(&mut self.disk, note, new.end)?;
         self.disk.make_last()?;
+        reached(Step::BookNoted);
         self.superblock.set_root(&mut self.disk, new.root)?;
+        reached(Step::RootWritten);
         self.disk.make_last()?;
+        reached(Step::MergeSwitched);
         (self.end, self.note) = (new.end, note);
         self.make_room_ahead()
     }
@@ -88,9 +93,11 @@ impl Place {
         superblock.stop_repeating(disk)?;
         lengthen(disk, end + 2 * room(end))?;
         disk.make_last()?;
+        reached(Step::FileLengthened);
         sleep(A_READERS_TIME);
         superblock.set_end(disk, end + room(end))?;
         disk.make_last()?;
+        reached(Step::EndMoved);
         sleep(A_READERS_TIME);
         Ok(())
     }

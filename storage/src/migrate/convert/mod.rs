@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
 use runledger_migrations::Format;
+use runledger_steps::{Step, reached};
 
 use super::files::run_files;
 use super::plain_words::plain_words;
@@ -72,6 +73,7 @@ pub fn convert_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> 
     let rewritten = rewriting::rewrite(&path, &draft, &found)
         .map_err(|reason| Error::results(&path, reason))
         .and_then(|()| {
+            reached(Step::RunFileRewritten);
             originals::replace(&path, &draft, &original).map_err(|source| Error::File {
                 path: path.clone(),
                 source,

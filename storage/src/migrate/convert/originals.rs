@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use runledger_migrations::Format;
+use runledger_steps::{Step, reached};
 
 use crate::sharing::share_folder;
 use crate::{results_dir, sharing};
@@ -45,7 +46,9 @@ pub(super) fn replace(file: &Path, draft: &Path, original: &Path) -> io::Result<
     new.set_times(FileTimes::new().set_modified(about.modified()?))?;
     new.sync_all()?;
     keep(file, original)?;
+    reached(Step::OriginalLinked);
     fs::rename(draft, file)?;
+    reached(Step::RunFileReplaced);
     results_dir::sync_folder_of(file)
 }
 
@@ -80,8 +83,10 @@ pub(in crate::migrate) fn put_back(dir: &Path, to: Format, from: Format) -> io::
             fs::create_dir_all(&aside)?;
             share_folder(&aside)?;
             fs::hard_link(&file, free(&aside, &file))?;
+            reached(Step::PresentLinked);
         }
         fs::rename(original, &file)?;
+        reached(Step::OriginalBack);
     }
     results_dir::sync_folder_of(&results.join("."))?;
     // Older ones may still be in it.

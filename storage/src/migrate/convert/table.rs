@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use hdf5_metno::File;
 use runledger_context::run::RunId;
 use runledger_migrations::{Counts, Format, Known, backup};
+use runledger_steps::{Step, reached};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
@@ -79,7 +80,9 @@ impl Conversion {
         let change = || -> runledger_migrations::Result<Counts> {
             let counts = change(&self.conn, self.from, &files)?;
             views::include_all(&self.conn)?;
+            reached(Step::TableConverted);
             self.conn.execute_batch("COMMIT")?;
+            reached(Step::TableCommitted);
             Ok(counts)
         };
         match change() {
