@@ -57,8 +57,12 @@ fn copy(database: &Path, draft: &Path) -> rusqlite::Result<()> {
     let from = connect(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     from.busy_timeout(PATIENCE)?;
     let mut to = connect(draft, OpenFlags::default())?;
-    match Backup::new(&from, &mut to)?.step(-1)? {
-        StepResult::Done | StepResult::More => Ok(()),
+    let copied = Backup::new(&from, &mut to)?.step(-1)?;
+    match copied {
+        // It is one file, also if the database has a write-ahead log: whoever looks at it leaves nothing beside it.
+        StepResult::Done | StepResult::More => {
+            to.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+        }
         _ => Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
             None,

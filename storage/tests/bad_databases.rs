@@ -161,6 +161,10 @@ fn what_a_crash_left_in_a_write_ahead_log_is_upgraded_and_copied_too() {
     let copy = rusqlite::Connection::open(copy.unwrap()).unwrap();
     let count: u32 = copy.query_row(runs, [], |row| row.get(0)).unwrap();
     assert_eq!(count, 2);
+    let mode: String = copy
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "delete", "a copy is one file");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn wide() -> TempDir {
 /// The table alone, as if the run's file had been in use.
 fn convert_table(folder: &Path) {
     let conversion = Conversion::begin(folder, Format::Wide, Duration::ZERO).unwrap();
-    let unread = BTreeMap::from([(support::run(RUN), Survey::default())]);
+    let unread = BTreeMap::from([(support::run(RUN), Survey::unread())]);
     conversion.finish(&unread).unwrap();
 }
 

@@ -46,7 +46,9 @@ fn what_is_wrong_with_a_database_is_listed_and_the_command_fails() {
     std::fs::write(site.db().join("extracted_data/p1234_r1.h5"), "torn").unwrap();
     let checked = site.run(&["migrate", "--check"]);
     assert!(
-        checked.stdout.contains("p1234_r1.h5 cannot be read"),
+        checked
+            .stdout
+            .contains("the file of p1234 r1 cannot be read"),
         "{}",
         checked.stdout
     );

@@ -57,6 +57,10 @@ fn a_file_that_takes_down_whoever_copies_it_costs_that_file() {
     let mut draw = std::process::Command::new(python());
     Finished::of(draw.args(["-c", picture]).arg(&deep)).succeeded();
     let before = std::fs::read(&deep).unwrap();
+    let checked = site.run(&["migrate", "--check"]);
+    let told = "the file of p1234 r1 cannot be read: the process at work on it ended";
+    assert!(checked.stdout.contains(told), "{}", checked.stdout);
+    checked.failed(1, &["one thing is wrong"]);
     let done = site.run(&["migrate"]);
     let told = "p1234 r1: the process at work on it ended with signal";
     assert!(done.stdout.contains(told), "{}", done.stdout);
@@ -66,6 +70,20 @@ fn a_file_that_takes_down_whoever_copies_it_costs_that_file() {
     let left = std::fs::read_dir(&results).unwrap().flatten();
     let drafts = left.filter(|entry| entry.path().to_string_lossy().contains("p1234_r1"));
     assert_eq!(drafts.count(), 1, "what it had begun is gone");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_run_file_is_named_and_not_waited_for() {
+    let site = Site::of_format("0");
+    let file = site.db().join("extracted_data/p1234_r1.h5");
+    std::fs::remove_file(&file).unwrap();
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let commands = [(&["migrate", "--check"][..], 1), (&["migrate"], 3)];
+    for (arguments, code) in commands {
+        let done = site.run(arguments);
+        assert!(done.stdout.contains("it is no file"), "{}", done.stdout);
+        done.failed(code, &["one "]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Arguments of `migrate`.
 #[derive(Debug, Args)]
@@ -44,14 +44,33 @@ pub(crate) enum Past {
         after_help = "Examples:\n  runledger migrate intermediate-v1 --dry-run\n  runledger migrate intermediate-v1"
     )]
     Intermediate,
-    /// Look at the run files that are asked for on stdin, or convert them
+    /// Do something with the run files that are asked for on stdin
     #[command(hide = true)]
     Worker {
-        /// Of a database of the early format 1, not 0
+        /// What
+        task: Task,
+        /// The format of before the steps that the database has, or had
         #[arg(long)]
-        intermediate: bool,
-        /// Convert them
-        #[arg(long)]
-        convert: bool,
+        from: Option<Before>,
     },
+}
+
+/// What is done with a run's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Task {
+    /// Find out what there is to change in it
+    Survey,
+    /// Change it
+    Convert,
+    /// Find out whether it can be read, and was left when the others were converted
+    Check,
+}
+
+/// A format of before the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Before {
+    /// Format 0
+    Wide,
+    /// The early format 1
+    Intermediate,
 }

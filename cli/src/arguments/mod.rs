@@ -18,7 +18,7 @@ pub(crate) use demo::Demo;
 pub(crate) use evaluation::{Choice, Extract, Reprocess};
 pub(crate) use jobs::{Chosen, HELD, JobList, Jobs, JobsCommand, Named, Selection};
 pub(crate) use listener::{Letters, Listen, Listener};
-pub(crate) use migrate::{Migrate, Past};
+pub(crate) use migrate::{Before, Migrate, Past, Task};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use table::Table;
 

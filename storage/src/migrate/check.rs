@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use runledger_context::run::RunId;
-use runledger_migrations::{Format, LATEST, RUNS};
+use runledger_migrations::{Format, RUNS};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
-use super::convert::{came_from, still_old};
 use super::{Problem, files, looking, plan_of};
 use crate::database::views;
 use crate::error::{Error, Result};
@@ -15,7 +14,8 @@ use crate::error::{Error, Result};
 /// So many findings of SQLite's are told.
 const FINDINGS: u32 = 5;
 
-/// Everything that is wrong with the database in `dir` and its run files. Changes nothing.
+/// Everything that is wrong with the database in `dir`, but for what is in its run files:
+/// [`check_run_file`](super::check_run_file) tells that. Changes nothing.
 ///
 /// # Errors
 /// As for [`plan`](super::plan).
@@ -37,22 +37,7 @@ pub fn check(dir: &Path) -> Result<Vec<Problem>> {
         problems.push(Problem::Twice(run));
     }
     let known = runs(&conn, format).map_err(sqlite)?;
-    problems.extend(files::problems(dir, &known)?);
-    if format == Format::Numbered(LATEST) {
-        problems.extend(old_files(dir)?);
-    }
-    Ok(problems)
-}
-
-/// Run files that could not be converted when the table was.
-fn old_files(dir: &Path) -> Result<Vec<Problem>> {
-    let mut problems = Vec::new();
-    for format in [Format::Wide, Format::Intermediate] {
-        if came_from(dir, format)? {
-            let old = still_old(dir, format)?.into_iter();
-            problems.extend(old.map(|run| Problem::OldFile { run, format }));
-        }
-    }
+    problems.extend(files::without_run(dir, &known)?);
     Ok(problems)
 }
 

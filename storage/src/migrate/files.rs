@@ -1,4 +1,4 @@
-//! The run files of a database: which there are, and whether they can be read.
+//! The run files of a database: which there are, and whose.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use runledger_context::run::RunId;
 
 use super::Problem;
-use super::plain_words::plain_words;
 use crate::error::{Error, Result};
-use crate::{hdf5, results_dir};
+use crate::results_dir;
 
 /// The run files of the database in `dir`, by run.
 ///
@@ -43,18 +42,13 @@ fn run_of(path: &Path) -> Option<RunId> {
     (results_dir::stem(run) == stem).then_some(run)
 }
 
-/// What is wrong with the files, given the runs that have a row.
-pub(super) fn problems(dir: &Path, known: &BTreeSet<RunId>) -> Result<Vec<Problem>> {
-    let mut problems = Vec::new();
-    for (run, path) in run_files(dir)? {
-        if let Err(reason) = hdf5::try_reading(&path) {
-            let reason = plain_words(reason);
-            problems.push(Problem::UnreadableFile { path, reason });
-        } else if !known.contains(&run) {
-            problems.push(Problem::FileWithoutRun(path));
-        }
-    }
-    Ok(problems)
+/// The files of runs that have no row.
+pub(super) fn without_run(dir: &Path, known: &BTreeSet<RunId>) -> Result<Vec<Problem>> {
+    let files = run_files(dir)?.into_iter();
+    let unknown = files.filter(|(run, _)| !known.contains(run));
+    Ok(unknown
+        .map(|(_, path)| Problem::FileWithoutRun(path))
+        .collect())
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 
 pub use check::check;
 pub use convert::{
-    Conversion, Converted, Survey, came_from, complete, convert_run_file, foresee, forget_draft,
-    make_sure_of_room, runs_with_files, survey_run_file,
+    Conversion, Converted, Survey, came_from, check_run_file, complete, convert_run_file, foresee,
+    forget_draft, make_sure_of_room, runs_with_files, survey_run_file,
 };
 pub use problem::Problem;
 pub use restore::{Copy, Restored, copies, restore};

@@ -52,10 +52,10 @@ pub enum Problem {
         missing: Vec<String>,
     },
     /// A run's file cannot be read.
-    #[error("{} cannot be read: {reason}", path.display())]
+    #[error("the file of {run} cannot be read: {reason}")]
     UnreadableFile {
-        /// The file.
-        path: PathBuf,
+        /// The run.
+        run: RunId,
         /// Why.
         reason: String,
     },

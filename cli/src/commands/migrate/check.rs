@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use runledger_storage::migrate::{self, Plan, Problem};
+use runledger_storage::migrate::{self, Format, LATEST, Plan, Problem, Survey};
 use serde_json::json;
 
+use super::crew::Crew;
+use super::stragglers;
+use crate::arguments::Task;
 use crate::failure::{Failure, Result};
 
 /// Says what the database in `dir` is, what would be done, and what is wrong with it.
@@ -14,7 +17,10 @@ pub(super) fn run(dir: &Path, as_json: bool) -> Result {
         Err(error) if error.is_transient() => return Err(error.into()),
         plan => plan,
     };
-    let problems = migrate::check(dir)?;
+    let mut problems = migrate::check(dir)?;
+    if let Ok(plan) = &plan {
+        problems.extend(of_run_files(dir, plan.format)?);
+    }
     // Of a damaged file perhaps not even the format can be told.
     match (plan, as_json) {
         (Ok(plan), true) => std::println!("{:#}", as_object(&plan, &problems)),
@@ -42,6 +48,23 @@ pub(super) fn run(dir: &Path, as_json: bool) -> Result {
             "{count} things are wrong with the database"
         ))),
     }
+}
+
+/// What is wrong with the run files, each of which may take down whoever reads it.
+fn of_run_files(dir: &Path, format: Format) -> Result<Vec<Problem>> {
+    let past = match format {
+        Format::Numbered(LATEST) => stragglers::past_of(dir)?,
+        _ => None,
+    };
+    let format = past.unwrap_or(Format::Numbered(LATEST));
+    let crew = Crew { dir, from: format };
+    let answers = crew.each(&migrate::runs_with_files(dir)?, Task::Check)?;
+    let problem = |(run, answer): (_, std::result::Result<Survey, String>)| match answer {
+        Err(reason) => Some(Problem::UnreadableFile { run, reason }),
+        Ok(found) if found.changes() => Some(Problem::OldFile { run, format }),
+        Ok(_) => None,
+    };
+    Ok(answers.into_iter().filter_map(problem).collect())
 }
 
 fn tell(plan: &Plan) {

@@ -10,6 +10,7 @@ use runledger_storage::migrate::{
 
 use super::crew::Crew;
 use super::{report, stragglers};
+use crate::arguments::Task;
 use crate::failure::{Failure, Result};
 
 /// What was found out about each run's file, and those of which nothing could be.
@@ -53,11 +54,11 @@ fn convert(dir: &Path, crew: &Crew<'_>) -> Result {
     let changing = changing(&surveys);
     migrate::make_sure_of_room(dir, changing.iter().copied())?;
     print(dir, &surveys)?;
-    let (converted, unconverted) = sorted(crew.each(&changing, true)?);
+    let (converted, unconverted) = sorted(crew.each(&changing, Task::Convert)?);
     failures.extend(unconverted);
     for run in failures.keys() {
         // Its time is known all the same.
-        surveys.entry(*run).or_default();
+        surveys.insert(*run, Survey::unread());
     }
     let done = conversion.finish(&surveys)?;
     print_done(&done, crew.from, converted.len(), failures.is_empty());
@@ -73,7 +74,7 @@ pub(super) fn changing(surveys: &BTreeMap<RunId, Survey>) -> Vec<RunId> {
 /// Looks at all run files.
 pub(super) fn look(dir: &Path, crew: &Crew<'_>) -> Result<Found> {
     let runs = migrate::runs_with_files(dir)?;
-    Ok(sorted(crew.each(&runs, false)?))
+    Ok(sorted(crew.each(&runs, Task::Survey)?))
 }
 
 /// What could be found out, and what could not.

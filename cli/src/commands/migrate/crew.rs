@@ -1,4 +1,4 @@
-//! Run files are converted by processes of their own: HDF5 does one thing at a time in a process, and one that a broken
+//! Run files are read and converted by processes of their own: HDF5 does one thing at a time in a process, and one that a broken
 //! file takes down costs that file.
 
 use std::collections::BTreeMap;
@@ -8,10 +8,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
+use clap::ValueEnum;
 use runledger_context::run::RunId;
-use runledger_storage::migrate::{Format, Survey, convert_run_file, forget_draft, survey_run_file};
+use runledger_storage::migrate::{self, Format, LATEST, Survey};
 
 use super::progress::Progress;
+use crate::arguments::{Before, Task};
 use crate::failure::{Failure, Result};
 
 /// More would wait for the disk.
@@ -29,10 +31,10 @@ pub(super) struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    /// Looks at the files of these runs, or converts them, showing how far it is.
-    pub(super) fn each(&self, runs: &[RunId], convert: bool) -> Result<BTreeMap<RunId, Answer>> {
+    /// Does something with the files of these runs, showing how far it is.
+    pub(super) fn each(&self, runs: &[RunId], task: Task) -> Result<BTreeMap<RunId, Answer>> {
         let program = super::super::program()?;
-        let progress = Progress::of(runs.len(), convert);
+        let progress = Progress::of(runs.len(), task);
         let (left, done) = (Mutex::new(runs.iter()), Mutex::new(BTreeMap::new()));
         let next = || left.lock().ok().and_then(|mut left| left.next().copied());
         let count = thread::available_parallelism().map_or(1, usize::from);
@@ -41,7 +43,7 @@ impl Crew<'_> {
                 scope.spawn(|| {
                     let mut worker = None;
                     while let Some(run) = next() {
-                        let answer = self.ask(&mut worker, &program, run, convert);
+                        let answer = self.ask(&mut worker, &program, run, task);
                         if let Ok(mut done) = done.lock() {
                             done.insert(run, answer);
                         }
@@ -57,16 +59,10 @@ impl Crew<'_> {
     }
 
     /// Has a worker do one file; one that dies of it is followed by another.
-    fn ask(
-        &self,
-        worker: &mut Option<Worker>,
-        program: &Path,
-        run: RunId,
-        convert: bool,
-    ) -> Answer {
+    fn ask(&self, worker: &mut Option<Worker>, program: &Path, run: RunId, task: Task) -> Answer {
         let mut asked = match worker.take() {
             Some(worker) => worker,
-            None => Worker::start(self, program, convert)
+            None => Worker::start(self, program, task)
                 .map_err(|error| format!("no process can be started: {error}"))?,
         };
         match asked.ask(run) {
@@ -76,7 +72,7 @@ impl Crew<'_> {
             }
             None => {
                 let end = asked.end();
-                forget_draft(self.dir, run);
+                migrate::forget_draft(self.dir, run);
                 Err(format!("the process at work on it ended with {end}"))
             }
         }
@@ -91,14 +87,15 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(crew: &Crew<'_>, program: &Path, convert: bool) -> std::io::Result<Self> {
+    fn start(crew: &Crew<'_>, program: &Path, task: Task) -> std::io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(["--quiet", "migrate", "worker"]);
-        if crew.from == Format::Intermediate {
-            command.arg("--intermediate");
-        }
-        if convert {
-            command.arg("--convert");
+        command
+            .args(["--quiet", "migrate", "worker"])
+            .arg(word(task));
+        match crew.from {
+            Format::Wide => drop(command.arg("--from").arg(word(Before::Wide))),
+            Format::Intermediate => drop(command.arg("--from").arg(word(Before::Intermediate))),
+            _ => {}
         }
         let mut child = command
             .current_dir(crew.dir)
@@ -132,19 +129,27 @@ impl Worker {
     }
 }
 
+/// What a value is called on the command line.
+fn word(value: impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().into())
+}
+
 /// Does what is asked for on stdin, a run's number on each line, and answers on stdout.
-pub(super) fn work(dir: &Path, intermediate: bool, convert: bool) -> Result {
-    let from = match intermediate {
-        true => Format::Intermediate,
-        false => Format::Wide,
+pub(super) fn work(dir: &Path, task: Task, from: Option<Before>) -> Result {
+    let from = match from {
+        Some(Before::Wide) => Format::Wide,
+        Some(Before::Intermediate) => Format::Intermediate,
+        None => Format::Numbered(LATEST),
     };
     let gone = |error: std::io::Error| Failure::new(format!("nobody listens any more: {error}"));
     for line in std::io::stdin().lines() {
         let line = line.map_err(gone)?;
         let run: RunId = serde_json::from_str(&line).map_err(Failure::new)?;
-        let answer = match convert {
-            true => convert_run_file(dir, run, from),
-            false => survey_run_file(dir, run, from),
+        let answer = match task {
+            Task::Survey => migrate::survey_run_file(dir, run, from),
+            Task::Convert => migrate::convert_run_file(dir, run, from),
+            Task::Check => migrate::check_run_file(dir, run, from),
         };
         let answer: Answer = answer.map_err(|error| error.to_string());
         let answer = serde_json::to_string(&answer).map_err(Failure::new)?;

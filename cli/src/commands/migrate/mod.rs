@@ -26,13 +26,7 @@ pub(super) fn run(dir: &Path, asked: &Migrate) -> Result {
     match (&asked.past, asked.to) {
         (Some(Past::Wide), _) => convert::run(dir, Format::Wide, asked.dry_run),
         (Some(Past::Intermediate), _) => convert::run(dir, Format::Intermediate, asked.dry_run),
-        (
-            Some(Past::Worker {
-                intermediate,
-                convert,
-            }),
-            _,
-        ) => crew::work(dir, *intermediate, *convert),
+        (Some(Past::Worker { task, from }), _) => crew::work(dir, *task, *from),
         (None, Some(to)) if to != LATEST => Err(Failure::usage(format!(
             "a database can be brought to format {LATEST} only, not {to}"
         ))

@@ -7,6 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::level_filters::LevelFilter;
 
+use crate::arguments::Task;
+
 /// How often the time that has passed is shown anew while nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
 /// So many lines there are at most where nobody looks on.
@@ -23,11 +25,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Of so many files that are converted, or looked at.
-    pub(super) fn of(count: usize, convert: bool) -> Self {
-        let what = match convert {
-            true => "converted",
-            false => "looked at",
+    /// Of so many files with which something is done.
+    pub(super) fn of(count: usize, task: Task) -> Self {
+        let what = match task {
+            Task::Convert => "converted",
+            Task::Survey | Task::Check => "looked at",
         };
         let is_quiet = LevelFilter::current() < LevelFilter::WARN;
         let is_watched = std::io::stderr().is_terminal();

@@ -9,6 +9,7 @@ use runledger_storage::migrate::{self, Format, LATEST, PATIENCE, Survey};
 use super::convert::{STAY, WOULD_STAY, all_well, changing, look, sorted};
 use super::crew::Crew;
 use super::report::{files, findings};
+use crate::arguments::Task;
 use crate::failure::Result;
 
 /// The format of before the steps that the database in `dir`, which has the present one, was brought to it from.
@@ -33,7 +34,7 @@ pub(super) fn run(dir: &Path, from: Format, dry_run: bool) -> Result {
         println!("Nothing was changed.");
         return all_well(&failures, from, WOULD_STAY);
     }
-    let (done, unconverted) = sorted(crew.each(&old, true)?);
+    let (done, unconverted) = sorted(crew.each(&old, Task::Convert)?);
     if !done.is_empty() {
         println!("Now {} converted, too.", files(done.len(), "is", "are"));
     }

@@ -22,10 +22,9 @@ use runledger_steps::{Step, reached};
 use super::files::run_files;
 use super::plain_words::plain_words;
 use crate::error::{Error, Result};
-use crate::run_file;
+use crate::{hdf5, run_file};
 
 pub use obstacles::{foresee, make_sure_of_room};
-pub(super) use stragglers::still_old;
 pub use stragglers::{came_from, complete};
 pub use survey::Survey;
 pub use table::{Conversion, Converted};
@@ -39,12 +38,44 @@ pub fn runs_with_files(dir: &Path) -> Result<Vec<RunId>> {
     Ok(files.into_iter().map(|(run, _)| run).collect())
 }
 
+/// Whether a run's file can be read, and what there still is to change in it if the database came from the format `from`
+/// and it was left then. Changes nothing.
+///
+/// # Errors
+/// [`Error::Results`], [`Error::File`]: it cannot be read.
+pub fn check_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
+    let path = run_file::path(dir, run);
+    let failed = |reason| Error::results(&path, plain_words(reason));
+    make_sure_of_a_file(&path)?;
+    hdf5::try_reading(&path).map_err(failed)?;
+    let is_done = originals::is_replaced(&path, &originals::original(dir, from, &path));
+    match from {
+        Format::Wide | Format::Intermediate if !is_done => {
+            survey::survey(&path, from).map_err(failed)
+        }
+        _ => Ok(Survey::default()),
+    }
+}
+
+/// To open a pipe would be to wait for somebody who writes into it.
+fn make_sure_of_a_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(Error::results(path, "it is no file".into())),
+        Err(source) => Err(Error::File {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
 /// What there is to change in a run's file of a database of format `from`. Changes nothing.
 ///
 /// # Errors
-/// [`Error::Results`]: it cannot be read.
+/// [`Error::Results`], [`Error::File`]: it cannot be read.
 pub fn survey_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
     let path = run_file::path(dir, run);
+    make_sure_of_a_file(&path)?;
     let failed = |reason| Error::results(&path, plain_words(reason));
     let mut found = survey::survey(&path, from).map_err(failed)?;
     let original = originals::original(dir, from, &path);

@@ -11,9 +11,9 @@ use runledger_context::run::RunId;
 use runledger_migrations::{Format, LATEST};
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::super::{copies, files::run_files};
+use super::super::copies;
 use super::originals;
-use super::survey::{Survey, survey};
+use super::survey::Survey;
 use super::table::{About, about, show};
 use crate::database::{FILE_NAME, connect, look_for};
 use crate::error::{Error, Result};
@@ -28,18 +28,6 @@ pub fn came_from(dir: &Path, from: Format) -> Result<bool> {
         originals::folder(dir, from).is_dir()
             || copies(dir)?.iter().any(|copy| copy.format == from),
     )
-}
-
-/// The run files in `dir` that still have what is to change from the format `from`. Those that cannot be read are none.
-pub(in crate::migrate) fn still_old(dir: &Path, from: Format) -> Result<Vec<RunId>> {
-    let mut runs = Vec::new();
-    for (run, path) in run_files(dir)? {
-        let is_done = originals::is_replaced(&path, &originals::original(dir, from, &path));
-        if !is_done && survey(&path, from).is_ok_and(|found| found.changes()) {
-            runs.push(run);
-        }
-    }
-    Ok(runs)
 }
 
 /// Adds to the cells of a database of the present format what the files of these runs say of them, as if they had been

@@ -32,12 +32,22 @@ pub struct Survey {
     pub max_diffs: BTreeMap<String, f64>,
     /// Variables whose summaries had become thumbnails before.
     pub redrawn: Vec<String>,
+    /// It could not be read: nothing is known of it but its time.
+    pub unread: bool,
     /// The thumbnails, where they were drawn in this process.
     #[serde(skip)]
     pub(super) drawn: BTreeMap<String, Vec<u8>>,
 }
 
 impl Survey {
+    /// Of a file that could not be read.
+    pub fn unread() -> Self {
+        Self {
+            unread: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether the file is to change.
     pub fn changes(&self) -> bool {
         !(self.arrays.is_empty() && self.pictures.is_empty() && self.types.is_empty())

@@ -146,7 +146,7 @@ fn known(files: &BTreeMap<RunId, About>, proposal: &Value, run: &Value, name: &s
     }
 }
 
-/// A file that cannot be read says nothing but its time.
+/// A file that could not be read says nothing but its time, and is not opened again.
 pub(super) fn about(dir: &Path, run: RunId, survey: &Survey) -> About {
     let path = run_file::path(dir, run);
     let modified = std::fs::metadata(&path).and_then(|about| about.modified());
@@ -156,7 +156,10 @@ pub(super) fn about(dir: &Path, run: RunId, survey: &Survey) -> About {
     About {
         modified: since.map(|since| since.as_secs_f64()),
         max_diffs: survey.max_diffs.clone(),
-        pictures: thumbnails(&path).unwrap_or_default(),
+        pictures: match survey.unread {
+            true => BTreeMap::new(),
+            false => thumbnails(&path).unwrap_or_default(),
+        },
     }
 }
 
