@@ -231,6 +231,41 @@ fn a_value_that_is_gone_costs_those_that_need_it() {
     assert!(failure.message.contains("light"), "{failure:?}");
 }
 
+/// A file in NumPy's format (NEP 1) with this header and these data.
+fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(header.len() + 1).unwrap().to_le_bytes();
+    [
+        b"\x93NUMPY\x01\x00",
+        &length[..],
+        header.as_bytes(),
+        b"\n",
+        data,
+    ]
+    .concat()
+}
+
+#[test]
+fn code_in_a_file_of_values_is_never_executed() {
+    let code = "@Variable\ndef light(run): return 1\n\
+                @Variable\ndef heavy(run, light: \"var#light\"): return light\n";
+    let pickled = b"cos\nsystem\n(S'touch done'\ntR.";
+    let objects = "{'descr': '|O', 'fortran_order': False, 'shape': (), }";
+    let call =
+        "{'descr': __import__('os').system('touch done'), 'fortran_order': False, 'shape': (), }";
+    for file in [npy(objects, pickled), npy(call, b""), pickled.to_vec()] {
+        let folder = Folder::with(code);
+        let handover = TempDir::new().unwrap();
+        std::fs::write(handover.path().join("light.npy"), file).unwrap();
+        let mut worker = folder.start().unwrap();
+        let mut request = everything(&worker);
+        request.names = vec!["heavy".into()];
+        request.given = Some(handed(handover.path(), &["light".into()]));
+        let heard = evaluate(&mut worker, &request, &seconds(120));
+        assert!(heard.failure("heavy").message.contains("light"));
+        assert!(!folder.path().join("done").exists());
+    }
+}
+
 #[test]
 fn a_python_that_dies_before_its_first_turn_is_not_started_for_ever() {
     let code = "@Variable\ndef light(run): return 1\n\

@@ -1,8 +1,8 @@
 //! What hostile files can cost the service.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::Signal;
 use runledger_tests::{Site, eventually, limited};
@@ -10,6 +10,8 @@ use serde_json::json;
 
 /// A fragment on which HDF5 works for ever: an object of its global heap has the length 0.
 const ENDLESS: &[u8] = include_bytes!("../../fuzz/hdf5/endless_heap");
+/// One for which HDF5 takes more than four gigabytes: a list in it says that it has billions of elements.
+const LONG: &[u8] = include_bytes!("../../fuzz/hdf5/long_list");
 
 /// The most that a process may take, from a line of `/proc/PID/limits`.
 fn limit(pid: u32, what: &str) -> Option<u64> {
@@ -39,27 +41,40 @@ fn a_process_that_merges_may_take_so_much_memory_and_time() {
     assert!(worker.wait().expect("its end").success());
 }
 
-#[test]
-fn a_file_on_which_hdf5_works_for_ever_ends_the_process_that_reads_it() {
+/// What comes of asking such a process for a piece of work on a fragment of this content, and how it ends then.
+fn answer(work: &str, content: &[u8], limits: &str) -> (String, ExitStatus) {
     let site = Site::quiet();
     site.init("");
     let results = site.db().join("extracted_data");
     std::fs::create_dir_all(&results).expect("a folder");
-    let fragment = results.join("p1234_r1.endless.ready.h5");
-    std::fs::write(&fragment, ENDLESS).expect("a fragment");
+    let fragment = results.join("p1234_r1.odd.ready.h5");
+    std::fs::write(&fragment, content).expect("a fragment");
     let inner = site.command(&site.db(), &["combiner", "worker"]);
-    // Less time than it gives itself.
-    let mut worker = worker(&mut limited(&inner, "ulimit -t 5"));
+    let mut worker = worker(&mut limited(&inner, limits));
     let mut requests = worker.stdin.take().expect("its input");
-    let submission = json!({"database_dir": site.db(), "fragment": fragment, "run": {"proposal": 1234, "run": 1}});
-    writeln!(requests, "{}", json!({ "Name": submission })).expect("a request");
-    let mut answers = BufReader::new(worker.stdout.take().expect("its output"));
+    let run = json!({"proposal": 1234, "run": 1});
+    let asked = json!({"database_dir": site.db(), "fragment": fragment, "run": run});
+    writeln!(requests, "{}", json!({ work: asked })).expect("a request");
+    drop(requests);
+    let mut answers = worker.stdout.take().expect("its output");
     let mut answer = String::new();
-    answers
-        .read_line(&mut answer)
-        .expect("the end of its output");
+    let read = answers.read_to_string(&mut answer);
+    read.expect("the end of its output");
+    (answer, worker.wait().expect("its end"))
+}
+
+#[test]
+fn a_file_on_which_hdf5_works_for_ever_ends_the_process_that_reads_it() {
+    // Less time than it gives itself.
+    let (answer, end) = answer("Name", ENDLESS, "ulimit -t 5");
     assert_eq!(answer, "");
-    let how = worker.wait().expect("its end").signal();
     // What its combiner takes for a crash: `suspects.rs`.
-    assert_eq!(how, Some(Signal::SIGXCPU as i32));
+    assert_eq!(end.signal(), Some(Signal::SIGXCPU as i32));
+}
+
+#[test]
+fn a_file_for_which_hdf5_wants_more_memory_than_there_may_be_is_refused() {
+    let (answer, end) = answer("Examine", LONG, "true");
+    assert!(answer.contains("memory allocation failed"), "{answer}");
+    assert!(end.success());
 }
