@@ -32,6 +32,47 @@ fn announce(site: &Site, runs: std::ops::RangeInclusive<u32>) {
     assert_eq!(announcer.end(), Some(0), "{}", announcer.said());
 }
 
+/// Another program in the same group.
+fn stranger(site: &Site, more: &[&str]) -> Service {
+    let mut stranger = Command::new(python());
+    stranger
+        .arg(script("member.py"))
+        .args([&site.broker_address, "test.runs", "shared"]);
+    Service::start(stranger.args(more), &site.path("stranger.log"))
+}
+
+#[test]
+fn a_group_whose_way_of_sharing_is_another_is_told_of_and_joined_when_it_is_free() {
+    let Some(kafka) = Kafka::start(&[]) else {
+        return;
+    };
+    let site = Site::over(&kafka).watching(CONTEXT);
+    shared(&site, "");
+    let mut stranger = stranger(&site, &["sticky"]);
+    let theirs = || stranger.said();
+    eventually("the stranger has all partitions", theirs, || {
+        theirs().contains("partitions 4")
+    });
+    let listener = site.service(&["listen", "."]);
+    let said = || listener.said();
+    eventually("the listener says why it cannot join", said, || {
+        said().contains("something is wrong") && said().contains("nconsistent group protocol")
+    });
+    stranger.kill();
+    announce(&site, 1..=4);
+    eventually("it has joined", said, || said().contains("partitions=4"));
+    let all = || runs(&site).union(&taken(&stranger)).count() == 4;
+    eventually("all are handled", said, all);
+}
+
+/// The runs whose messages came to the stranger.
+fn taken(stranger: &Service) -> BTreeSet<u32> {
+    let of = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?["run"].as_u64();
+    let said = stranger.said();
+    let runs = said.lines().filter_map(of);
+    runs.map(|run| u32::try_from(run).expect("a run")).collect()
+}
+
 #[test]
 fn another_program_in_the_group_is_named_and_what_it_leaves_is_handled() {
     let Some(kafka) = Kafka::start(&[]) else {
@@ -44,11 +85,7 @@ fn another_program_in_the_group_is_named_and_what_it_leaves_is_handled() {
     eventually("it has all partitions", said, || {
         said().contains("partitions=4")
     });
-    let mut stranger = Command::new(python());
-    stranger
-        .arg(script("member.py"))
-        .args([&kafka.address, "test.runs", "shared"]);
-    let mut stranger = Service::start(&mut stranger, &site.path("stranger.log"));
+    let mut stranger = stranger(&site, &[]);
     let both = || format!("{}\n---\n{}", listener.said(), stranger.said());
     eventually("they share the partitions", both, || {
         said().contains("partitions=2") && stranger.said().contains("partitions 2")
@@ -57,19 +94,10 @@ fn another_program_in_the_group_is_named_and_what_it_leaves_is_handled() {
         said().contains("another program is in the group: kafka-python")
     });
     announce(&site, 1..=8);
-    let taken = || -> BTreeSet<u32> {
-        let of = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?["run"].as_u64();
-        let taken = stranger.said();
-        taken
-            .lines()
-            .filter_map(of)
-            .map(|run| u32::try_from(run).expect("a run"))
-            .collect()
-    };
     eventually("each message came to one of them", both, || {
-        runs(&site).union(&taken()).count() == 8
+        runs(&site).union(&taken(&stranger)).count() == 8
     });
-    assert!(runs(&site).is_disjoint(&taken()), "{}", both());
+    assert!(runs(&site).is_disjoint(&taken(&stranger)), "{}", both());
     stranger.kill();
     announce(&site, 9..=12);
     eventually("all of the later ones come to the listener", said, || {

@@ -143,3 +143,23 @@ impl Ledger {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_topic_some_have_their_turn_so_that_none_holds_another_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        let topics = ["missing", "missing", "missing", "there", "missing", "there"];
+        let messages: Vec<_> = (0..)
+            .zip(topics)
+            .map(|(n, topic)| (topic.to_owned(), vec![n]))
+            .collect();
+        ledger.keep_messages(&messages).unwrap();
+        let first = ledger.first_messages(2).unwrap();
+        let order: Vec<u8> = first.iter().map(|message| message.payload[0]).collect();
+        assert_eq!(order, [0, 1, 3, 5]);
+    }
+}
