@@ -93,6 +93,7 @@ steps! {
     RunFileReplaced "run-file-replaced" "the run's file has the present format, the table has the old one",
     TableConverted "table-converted" "the converted table is written, not committed",
     TableCommitted "table-committed" "the table has the present format",
+    LateFilesTold "late-files-told" "the table has what run files say that were converted after it",
     CopyCopied "copy-copied" "the database is what the copy is, its run files are not",
     PresentLinked "present-linked" "the run's present file has a second name aside, the original is not back",
     OriginalBack "original-back" "the run's original file has its name again",

@@ -5,7 +5,7 @@ use std::path::Path;
 use runledger_context::run::RunId;
 use runledger_context::value::Failure;
 use runledger_storage::fragment;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 /// Completes the fragments of jobs that are known to be dead; the variable that was running gets the reason. One
 /// that died in the middle of a write stays where it is: people may want to look at it.

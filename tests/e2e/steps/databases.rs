@@ -1,8 +1,12 @@
 //! A database is made, brought to the present format, or back, and whoever is at it is stopped.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+use nix::fcntl::{Flock, FlockArg};
 use runledger_steps::Step;
 use runledger_tests::{Finished, Site};
 use rusqlite::Connection;
@@ -10,16 +14,29 @@ use rusqlite::types::Value;
 
 use crate::stop::{Stop, names_in};
 
-/// Sites whose database has a past format: each is made once, and then copied.
+/// Databases of past formats: each is made once, and then copied.
 #[derive(Default)]
-pub(crate) struct Models(Mutex<BTreeMap<&'static str, Site>>);
+pub(crate) struct Models(Mutex<BTreeMap<&'static str, tempfile::TempDir>>);
 
 impl Models {
+    /// A site with a copy.
     fn site(&self, format: &'static str) -> Site {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let model = made.entry(format);
-        model.or_insert_with(|| Site::of_format(format)).copied()
+        let model = made.entry(format).or_insert_with(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            copy(&Site::of_format(format).db(), folder.path());
+            folder
+        });
+        let site = Site::quiet();
+        copy(&model.path().join("db"), &site.path(""));
+        site
     }
+}
+
+/// Copies a folder into another one, times included.
+fn copy(folder: &Path, into: &Path) {
+    let mut copy = Command::new("cp");
+    Finished::of(copy.arg("-a").args([folder, into])).succeeded();
 }
 
 /// What a database has: its table, row by row, and its run files.
@@ -114,6 +131,22 @@ pub(crate) fn upgrade(step: Step, models: &Models) {
 
 pub(crate) fn convert(step: Step, models: &Models) {
     comes_to_the_same(&models.site("0"), &models.site("0"), step);
+}
+
+/// The table comes to have what the file says, too.
+pub(crate) fn convert_late(step: Step, models: &Models) {
+    let (whole, stopped) = (models.site("0"), models.site("0"));
+    whole.run(&["migrate"]).succeeded();
+    let path = stopped.db().join("extracted_data/p1234_r1.h5");
+    let file = File::open(path).expect("a run file");
+    let in_use = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("HDF5's lock");
+    stopped.run(&["migrate"]).failed(3, &["one run file stays"]);
+    drop(in_use);
+    Stop::at(&stopped, step).run_in_db(&stopped, &["migrate"]);
+    stopped.run(&["migrate"]).succeeded();
+    assert_eq!(stopped.cells(), whole.cells());
+    stopped.run(&["migrate", "--check"]).succeeded();
+    is_tidy(&stopped);
 }
 
 /// Back to what it was, to the last byte of its run files.

@@ -46,6 +46,8 @@ pub(crate) enum Scenario {
     Upgrading,
     /// `migrate`, from format 0.
     Converting,
+    /// `migrate`, of a run file that was in use when its table was converted.
+    ConvertingLate,
     /// `migrate --restore`.
     Restoring,
     /// `migrate --restore` in the place of something that is no database.
@@ -77,6 +79,7 @@ impl Scenario {
             Making => databases::make(step),
             Upgrading => databases::upgrade(step, models),
             Converting => databases::convert(step, models),
+            ConvertingLate => databases::convert_late(step, models),
             Restoring => databases::restore(step, models),
             Replacing => databases::replace(step, models),
         }
@@ -119,7 +122,9 @@ pub(crate) fn scenarios(step: Step) -> &'static [Scenario] {
         Step::TableDrafted | Step::TableNamed => &[Making],
         Step::BackupCopied | Step::BackupMade => &[Upgrading, Converting, Restoring],
         Step::VersionTaken | Step::VersionCommitted => &[Upgrading],
-        Step::RunFileRewritten | Step::OriginalLinked | Step::RunFileReplaced => &[Converting],
+        Step::RunFileRewritten | Step::OriginalLinked => &[Converting],
+        Step::RunFileReplaced => &[Converting, ConvertingLate],
+        Step::LateFilesTold => &[ConvertingLate],
         Step::TableConverted | Step::TableCommitted => &[Converting],
         Step::CopyCopied | Step::PresentLinked | Step::OriginalBack => &[Restoring],
         Step::DamagedAside | Step::CopyNamed => &[Replacing],

@@ -54,7 +54,8 @@ impl Stop {
     }
 
     fn has_happened(&self) -> bool {
-        self.marker.is_file()
+        // Whoever makes it writes into it then.
+        std::fs::metadata(&self.marker).is_ok_and(|marker| marker.len() > 0)
     }
 
     /// Waits until somebody has stopped, and says whose command line that was.

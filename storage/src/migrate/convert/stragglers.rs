@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use runledger_context::run::RunId;
 use runledger_migrations::{Format, LATEST};
+use runledger_steps::{Step, reached};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::super::copies;
@@ -68,6 +69,7 @@ pub fn complete(
         changed += complete_run(&change, from, *run, about).map_err(sqlite)?;
     }
     change.commit().map_err(sqlite)?;
+    reached(Step::LateFilesTold);
     Ok(changed)
 }
 
