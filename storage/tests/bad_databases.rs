@@ -168,6 +168,19 @@ fn what_a_crash_left_in_a_write_ahead_log_is_upgraded_and_copied_too() {
 }
 
 #[test]
+fn a_look_leaves_no_write_ahead_log_where_there_was_none() {
+    let folder = of_format(2);
+    let conn = sql(folder.path());
+    conn.pragma_update(None, "journal_mode", "wal").unwrap();
+    conn.close().unwrap();
+    let before = bytes(&folder);
+    assert_eq!(plan(folder.path()).unwrap().steps.len(), 2);
+    assert!(check(folder.path()).unwrap().is_empty());
+    assert_eq!(bytes(&folder), before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn values_of_any_type_in_the_wide_table_go_over_as_they_are() {
     let folder = wide();
     sql(folder.path())

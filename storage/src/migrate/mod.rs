@@ -128,10 +128,12 @@ pub fn runs_without_file(dir: &Path) -> Result<Vec<RunId>> {
 fn looking(dir: &Path) -> Result<(Connection, PathBuf)> {
     let path = dir.join(FILE_NAME);
     look_for(dir, &path)?;
+    // An empty one that comes with the look goes with it.
+    let has_log = dir.join(format!("{FILE_NAME}-wal")).exists();
     let open = || {
         let conn = connect(&path, PATIENCE)?;
         conn.pragma_update(None, "query_only", true)?;
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
         Ok(conn)
     };
     let conn = open().map_err(|error| Error::sqlite(&path, error))?;
