@@ -21,6 +21,7 @@ mod appending;
 mod attribute_names;
 mod attributes;
 mod compressed;
+mod copied_attributes;
 mod copying;
 mod dataset;
 mod disk;
