@@ -184,6 +184,27 @@ fn a_context_file_or_a_configuration_that_is_no_text_is_named() {
 }
 
 #[test]
+fn a_log_that_is_no_file_is_named() {
+    for kind in [PIPE, DEVICE] {
+        let site = Site::quiet();
+        site.init(CONTEXT);
+        site.run(&["reprocess", "7", "--direct", "--mock"])
+            .succeeded();
+        plant(&site, "process_logs/r7-p1234.out", kind);
+        let ledger = rusqlite::Connection::open(site.db().join("ledger.sqlite")).unwrap();
+        let sql = "SELECT processing_id FROM jobs";
+        let id: String = ledger.query_row(sql, [], |row| row.get(0)).unwrap();
+        let finished = ended(&site, &["jobs", "log", &id]);
+        assert_ne!(finished.code, Some(0), "{}: {finished:#?}", kind.0);
+        assert!(
+            finished.stderr.contains("r7-p1234.out"),
+            "{}: {finished:#?}",
+            kind.0
+        );
+    }
+}
+
+#[test]
 fn a_context_file_may_be_a_link_to_one() {
     let site = Site::quiet();
     site.init(CONTEXT);
