@@ -8,7 +8,7 @@ use seccompiler::{
     SeccompRule, apply_filter,
 };
 
-use crate::enclosure::Order;
+use crate::order::Order;
 use crate::{Error, Part, Result};
 
 /// Into other processes, other file systems, other namespaces; keys; and what the kernel lets programs do to itself.

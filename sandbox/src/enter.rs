@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::{Pid, close, getpgrp, getppid};
 
-use crate::enclosure::Order;
+use crate::order::Order;
 use crate::{Error, Part, Result, loopback, namespaces, places, rules, view};
 
 /// The exit code for: there is no sandbox, so nothing was run.

@@ -5,12 +5,15 @@
 
 mod attempts;
 mod calls;
+mod data;
 mod enclosure;
 mod enter;
 mod environment;
 mod error;
 mod loopback;
+mod mounts;
 mod namespaces;
+mod order;
 mod places;
 mod rules;
 mod settings;

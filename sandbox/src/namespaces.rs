@@ -7,7 +7,7 @@ use std::io;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
-use crate::enclosure::Order;
+use crate::order::Order;
 
 /// The children of this process are in namespaces of their own, in which they are root.
 pub(crate) fn begin(order: &mut Order) -> io::Result<()> {

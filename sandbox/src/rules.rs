@@ -7,7 +7,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
-use crate::enclosure::Order;
+use crate::order::Order;
 use crate::{Error, Part, Result};
 
 /// The newest that we know; an older kernel keeps what it knows of it.

@@ -11,7 +11,8 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, pivot_root};
 
 use crate::Part;
-use crate::enclosure::Order;
+use crate::mounts::mounts;
+use crate::order::Order;
 use crate::places::follow;
 use crate::rules::SHARED;
 
@@ -220,45 +221,6 @@ impl View {
     }
 }
 
-/// What is mounted below a folder, and how (proc_pid_mountinfo(5)): flags that a mount was given elsewhere stay.
-fn mounts(below: &Path) -> io::Result<Vec<(PathBuf, MsFlags)>> {
-    let text = fs::read_to_string("/proc/self/mountinfo")?;
-    let found = text.lines().filter_map(|line| {
-        let mut fields = line.split(' ').skip(4);
-        let place = PathBuf::from(unescaped(fields.next()?));
-        place
-            .starts_with(below)
-            .then(|| Some((place, flags(fields.next()?))))?
-    });
-    Ok(found.collect())
-}
-
-fn flags(words: &str) -> MsFlags {
-    let flag = |word: &str| match word {
-        "ro" => MsFlags::MS_RDONLY,
-        "nosuid" => MsFlags::MS_NOSUID,
-        "nodev" => MsFlags::MS_NODEV,
-        "noexec" => MsFlags::MS_NOEXEC,
-        "noatime" => MsFlags::MS_NOATIME,
-        "nodiratime" => MsFlags::MS_NODIRATIME,
-        "relatime" => MsFlags::MS_RELATIME,
-        _ => MsFlags::empty(),
-    };
-    words.split(',').map(flag).collect()
-}
-
-/// Blanks and the like stand there as octal numbers.
-fn unescaped(field: &str) -> String {
-    let escaped = [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ];
-    let replace = |text: String, (code, meant): (&str, &str)| text.replace(code, meant);
-    escaped.into_iter().fold(field.to_owned(), replace)
-}
-
 fn of(path: &Path, why: io::Error) -> io::Error {
     io::Error::new(why.kind(), format!("{}: {why}", path.display()))
 }
@@ -280,14 +242,5 @@ mod tests {
         assert_eq!(nearest("/data/p1/db/extracted_data"), Some(Kind::Read));
         assert_eq!(nearest("/data/p1/scratch"), Some(Kind::Write));
         assert_eq!(nearest("/data"), None);
-    }
-
-    #[test]
-    fn the_flags_of_a_mount_are_read_as_the_kernel_writes_them() {
-        assert_eq!(
-            flags("rw,nosuid,noexec,relatime"),
-            MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_RELATIME
-        );
-        assert_eq!(unescaped(r"/a\040b\134c"), r"/a b\c");
     }
 }

@@ -1,7 +1,5 @@
 //! Where there is no sandbox as demanded, nothing is run; and nobody but the site switches one off.
 
-use std::process::Command;
-
 use runledger_tests::{Finished, needs_sandbox};
 
 use crate::stage::{ALL, Stage};
@@ -93,21 +91,26 @@ fn no_python_waits_for_the_next_job_outside_of_a_sandbox() {
 }
 
 #[test]
-fn nothing_of_a_job_is_left_behind() {
+fn check_tells_what_is_barred_by_trying_it() {
     if !needs_sandbox(&ALL) {
         return;
     }
-    let stage = Stage::of(&ALL, "");
-    let temporary = stage.site.path("temporary");
-    std::fs::create_dir(&temporary).unwrap();
-    stage.context(&[(
-        "file",
-        "open(tempfile.gettempdir() + '/left', 'w').write('x')\nreturn 1",
-    )]);
-    let mut job: Command = stage
-        .site
-        .command(&stage.site.db(), &["extract", "1234", "7", "all", "--mock"]);
-    Finished::of(job.env("TMPDIR", &temporary)).succeeded();
-    assert_eq!(stage.value("file").as_deref(), Some("1"));
-    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    let stage = Stage::open();
+    stage.context(&[]);
+    let check = stage.site.run(&["sandbox", "check", "--json"]).succeeded();
+    let offer: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+    let got_through = offer["together"]["got_through"].as_object().unwrap();
+    assert!(
+        got_through.len() > 5 && got_through.values().all(|it| it == false),
+        "{check:#?}"
+    );
+    let by_seccomp = &offer["parts"][2]["got_through"];
+    assert!(
+        by_seccomp["read"] == true && by_seccomp["network"] == false,
+        "{check:#?}"
+    );
+    let text = stage.site.run(&["sandbox", "check"]).succeeded().stdout;
+    for word in ["landlock: here", "barred", "possible", "the sandbox is off"] {
+        assert!(text.contains(word), "{word}:\n{text}");
+    }
 }
