@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// What programs read on every Linux.
@@ -55,36 +56,46 @@ fn on_path(program: &Path) -> PathBuf {
     found.unwrap_or_else(|| program.to_owned())
 }
 
-/// A virtual environment's Python is a link to that of another installation: all of them are needed.
+/// A virtual environment's Python is a link to that of another installation: all of them are needed. Who can name the
+/// program must not make anything else readable by that, also if they change links meanwhile.
 fn installations(program: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let mut links = BTreeMap::new();
-    let last = follow(program, &mut links).unwrap_or_else(|_| program.to_owned());
-    let programs = [program.to_owned(), last]
-        .into_iter()
-        .chain(links.into_keys());
+    let Ok(last) = follow(program, &mut links) else {
+        return Vec::new();
+    };
+    if !is_executable(&last) {
+        return Vec::new();
+    }
+    let programs = links.into_keys().filter(|link| !link.is_dir());
+    let programs = programs.chain([last]);
     programs
-        .filter(|place| place.file_name() == program.file_name() || !place.is_dir())
         .flat_map(|place| installation(&place, home))
         .collect()
 }
 
+fn is_executable(program: &Path) -> bool {
+    let about = program.metadata();
+    about.is_ok_and(|about| about.is_file() && about.mode() & 0o111 != 0)
+}
+
 fn installation(program: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let Some(folder) = program.parent() else {
-        return Vec::new();
-    };
-    let prefix = match (folder.file_name(), folder.parent()) {
-        (Some(name), Some(prefix)) if name == "bin" => prefix,
-        _ => {
-            return vec![folder.to_owned()]
-                .into_iter()
-                .filter(|f| !holds_home(f, home))
-                .collect();
-        }
-    };
-    match holds_home(prefix, home) {
-        true => vec![prefix.join("bin"), prefix.join("lib")],
-        false => vec![prefix.to_owned()],
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    match (folder.file_name(), folder.parent()) {
+        (Some(name), Some(prefix)) if name == "bin" => match is_of_python(prefix, home) {
+            true => vec![prefix.to_owned()],
+            false => vec![folder.to_owned(), prefix.join("lib")],
+        },
+        _ => vec![program.to_owned()],
     }
+}
+
+/// Whether all that is there belongs to a Python.
+fn is_of_python(prefix: &Path, home: Option<&Path>) -> bool {
+    let libraries = std::fs::read_dir(prefix.join("lib")).into_iter().flatten();
+    let mut names = libraries.flatten().map(|entry| entry.file_name());
+    let is_one = prefix.join("pyvenv.cfg").is_file()
+        || names.any(|name| name.to_string_lossy().starts_with("python"));
+    is_one && !holds_home(prefix, home)
 }
 
 fn holds_home(folder: &Path, home: Option<&Path>) -> bool {
@@ -131,16 +142,19 @@ fn names(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn a_virtual_environment_needs_the_installation_behind_its_python() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
-        for bin in ["base/bin", "venv/bin"] {
-            std::fs::create_dir_all(at(bin)).unwrap();
+        for made in ["base/bin", "base/lib/python3.11", "venv/bin"] {
+            std::fs::create_dir_all(at(made)).unwrap();
         }
-        std::fs::write(at("base/bin/python3.11"), "").unwrap();
+        std::fs::write(at("venv/pyvenv.cfg"), "").unwrap();
+        let python = at("base/bin/python3.11");
+        std::fs::write(&python, "").unwrap();
+        std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
         symlink(at("base/bin/python3.11"), at("venv/bin/python3")).unwrap();
         symlink("python3", at("venv/bin/python")).unwrap();
         let found = of_command(
@@ -153,13 +167,28 @@ mod tests {
     }
 
     #[test]
-    fn a_home_is_not_readable_as_a_whole_because_a_python_lies_in_it() {
-        let home = Path::new("/home/me");
-        let found = installation(Path::new("/home/me/bin/python"), Some(home));
-        assert_eq!(found, [home.join("bin"), home.join("lib")]);
-        assert!(installation(Path::new("/home/python"), Some(home)).is_empty());
-        let venv = installation(Path::new("/home/me/venv/bin/python"), Some(home));
-        assert_eq!(venv, [home.join("venv")]);
+    fn nothing_is_readable_because_somebody_calls_it_a_python() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().canonicalize().unwrap();
+        let at = |name: &str| home.join(name);
+        for made in ["bin", "lib/python3.11", "keys/bin", "links"] {
+            std::fs::create_dir_all(at(made)).unwrap();
+        }
+        for program in ["bin/python", "keys/key", "keys/bin/tool", "keys/tool"] {
+            std::fs::write(at(program), "").unwrap();
+            let mode = if program == "keys/key" { 0o600 } else { 0o700 };
+            std::fs::set_permissions(at(program), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        symlink(at("keys"), at("links/python")).unwrap();
+        let found = |program: &str| installations(&at(program), Some(&home));
+        let bin_and_lib = |prefix: &str| [at(prefix).join("bin"), at(prefix).join("lib")];
+        assert_eq!(found("bin/python"), [at("bin"), at("lib")]);
+        assert_eq!(found("keys/bin/tool"), bin_and_lib("keys"));
+        assert_eq!(found("links/python/bin/tool"), bin_and_lib("keys"));
+        assert_eq!(found("links/python/tool"), [at("keys/tool")]);
+        for none in ["keys/key", "links/python/key", "links/python", "missing"] {
+            assert!(found(none).is_empty(), "{none}");
+        }
     }
 
     #[test]
