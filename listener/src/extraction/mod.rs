@@ -97,6 +97,8 @@ pub fn extract(
 ) -> Result<Extracted> {
     let mut db = Database::open(&job.database_dir)?;
     let mut ledger = Ledger::open(&job.database_dir)?;
+    // Nobody would try again what was started by hand.
+    let is_watched = attempt.is_some();
     let attempt = match claim(&mut ledger, job, attempt, settings)? {
         Claim::Granted(attempt) => attempt,
         Claim::Refused(why) => {
@@ -123,6 +125,7 @@ pub fn extract(
     }
     // In this order: who hears of the end finds it in the ledger.
     if let Err(why) = &done
+        && is_watched
         && why.is_transient()
     {
         leave_to_another_try(&ledger, job, attempt, why);

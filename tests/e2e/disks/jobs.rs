@@ -65,6 +65,13 @@ fn a_fragment_that_could_not_be_made_to_last_is_never_believed_whatever_is_said_
     run_on(&disk, &site, &JOB).failed(TRY_AGAIN, &["Input/output error"]);
     assert_eq!(disk.met().len(), 1);
     assert_eq!(left_over(&site), [""; 0]);
+    let ledger = rusqlite::Connection::open(site.db().join("ledger.sqlite")).expect("the ledger");
+    // It was started by hand: nobody would try it again.
+    let sql = "SELECT message FROM jobs WHERE state = 'failed'";
+    let message: String = ledger
+        .query_row(sql, [], |row| row.get(0))
+        .expect("its end");
+    assert!(message.contains("Input/output error"), "{message}");
     // The disk says that all is well now.
     run_on(&disk, &site, &["combiner", "now", "."]).succeeded();
     assert_eq!(value(&site, 7, "trace"), None);
