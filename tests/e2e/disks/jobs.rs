@@ -111,6 +111,18 @@ def endless(run, energy: 'var#energy'):
     time.sleep(600)
 ";
 
+/// Whether the fragment of a job says that it is at this variable: what it had before is saved then.
+fn has_begun(site: &Site, name: &str) -> bool {
+    let entries = std::fs::read_dir(site.db().join("extracted_data"));
+    let contents = entries.into_iter().flatten().flatten();
+    let mut contents = contents.filter_map(|entry| std::fs::read(entry.path()).ok());
+    contents.any(|bytes| {
+        bytes
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    })
+}
+
 #[test]
 fn what_a_dead_job_had_finished_waits_for_the_disk_that_does_not_take_it() {
     let Some(disk) = FaultyDisk::new() else {
@@ -123,7 +135,8 @@ fn what_a_dead_job_had_finished_waits_for_the_disk_that_does_not_take_it() {
         disk.begin(&[fault]);
         site.announce("migration_complete", 7);
         let pid = site.db().join("job.pid");
-        eventually("its job", || listener.said(), || pid.is_file());
+        let has_saved = || pid.is_file() && has_begun(&site, "endless");
+        eventually("its job", || listener.said(), has_saved);
         let pid = std::fs::read_to_string(pid).expect("its number");
         let job = Pid::from_raw(pid.parse().expect("a number"));
         kill(job, Signal::SIGKILL).expect("a job of ours");
