@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use runledger_tests::{Finished, Service, Site, eventually, needs};
+use runledger_listener::ledger::Ledger;
+use runledger_tests::{Finished, Kafka, Service, Site, eventually, needs};
 
 const CONTEXT: &str =
     "from damnit_ctx import Variable\n\n@Variable()\ndef energy(run):\n    return 1.5\n";
@@ -22,9 +23,9 @@ struct Clocked {
 
 impl Clocked {
     /// None where there is no C compiler.
-    fn new() -> Option<Self> {
+    fn new(site: Site) -> Option<Self> {
         needs("cc", "gcc").then(|| {
-            let site = Site::with_broker().watching(CONTEXT);
+            let site = site.watching(CONTEXT);
             let clock = site.path("clock");
             let clocked = Self { site, clock };
             clocked.set(0);
@@ -93,7 +94,7 @@ fn stops_in_time(service: &mut Service) {
 
 #[test]
 fn a_clock_that_is_set_back_and_ahead_by_hours_stalls_nothing() {
-    let Some(clocked) = Clocked::new() else {
+    let Some(clocked) = Clocked::new(Site::with_broker()) else {
         return;
     };
     let mut services = [
@@ -132,4 +133,40 @@ fn a_clock_that_is_set_back_and_ahead_by_hours_stalls_nothing() {
         let said = service.said();
         assert!(!said.contains("without the broker's answer"), "{said}");
     }
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_the_broker_is_away_keeps_nobody_from_it() {
+    let Some(kafka) = Kafka::start(&[]) else {
+        return;
+    };
+    let Some(clocked) = Clocked::new(Site::over(&kafka)) else {
+        return;
+    };
+    let services = [
+        clocked.service(&["listen", "."]),
+        clocked.service(&["combiner", "run"]),
+    ];
+    let why = || services.each_ref().map(Service::said).join("\n---\n");
+    let comes = |run: u32| {
+        clocked.site.announce("migration_complete", run);
+        eventually("the run is in the table", why, || {
+            clocked.values() == f64::from(run)
+        });
+    };
+    comes(1);
+    kafka.kill();
+    eventually("it is missed", why, || {
+        services
+            .iter()
+            .all(|service| service.said().contains("does not answer"))
+    });
+    clocked.set(-5);
+    kafka.start_again();
+    comes(2);
+    eventually("clients hear of all", why, || {
+        let ledger = Ledger::open(&clocked.site.db());
+        let waits = ledger.and_then(|ledger| ledger.has_waiting_messages());
+        !waits.expect("the outbox")
+    });
 }

@@ -1,5 +1,5 @@
-//! Wakes the Kafka library when the machine's clock was set back: its threads wait until times of day, and would wait
-//! for hours.
+//! Notices that the machine's clock was set back: the Kafka library's threads wait until times of day, and would wait for
+//! hours.
 
 use std::sync::Arc;
 use std::thread;
@@ -8,11 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 /// How often the clock is looked at, and a step back that is too small to wait for.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Has `wake` called, in a thread of its own, each time that the clock was set back, as long as the client lives. What
-/// it asks the library makes that look at its clock again.
-pub(super) fn wake_when_set_back<T: Send + Sync + 'static>(
+/// Has `tell` called, in a thread of its own, each time that the clock was set back, as long as the client lives.
+pub(super) fn watch_clock<T: Send + Sync + 'static>(
     client: &Arc<T>,
-    wake: impl Fn(&T) + Send + 'static,
+    tell: impl Fn(&T) + Send + 'static,
 ) {
     let client = Arc::downgrade(client);
     thread::spawn(move || {
@@ -23,7 +22,7 @@ pub(super) fn wake_when_set_back<T: Send + Sync + 'static>(
             if clock.was_set_back_since(&before)
                 && let Some(client) = client.upgrade()
             {
-                wake(&client);
+                tell(&client);
             }
         }
     });

@@ -1,6 +1,6 @@
 //! Reads topics as a member of a group; a message counts as read when its reader says so.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use rdkafka::Message as _;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
 use runledger_steps::{Step, reached};
 use tracing::{debug, trace, warn};
 
-use super::clock_watch::wake_when_set_back;
+use super::clock_watch::watch_clock;
 use super::members::CLIENT_ID;
 use super::position::Positions;
 pub use super::position::Start;
@@ -42,8 +42,10 @@ pub struct ConsumerSettings {
 /// A member of a consumer group.
 pub struct Consumer {
     settings: ConsumerSettings,
-    inner: Arc<BaseConsumer<Positions>>,
+    inner: Mutex<Arc<Member>>,
 }
+
+type Member = BaseConsumer<Positions>;
 
 /// Positions are committed in the background, but only those that were stored. That the broker no longer has what is at
 /// a position is told as an error, so that it can be said what was missed (`position.rs`). A backlog stays with the
@@ -83,24 +85,8 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] for a property that the library does not know, or no topic.
     pub fn new(settings: ConsumerSettings) -> Result<Self> {
-        let positions = Positions::of(&settings.brokers, &settings.group_id, settings.start);
-        match configuration(&settings).create_with_context(positions) {
-            Ok(inner) => Self::of(settings, inner).subscribed(),
-            Err(error) => Err(failed(&settings.brokers, &error)),
-        }
-    }
-
-    fn of(settings: ConsumerSettings, inner: BaseConsumer<Positions>) -> Self {
-        let inner = Arc::new(inner);
-        // What it answers is of no interest.
-        wake_when_set_back(&inner, |inner| drop(inner.assignment()));
-        Self { settings, inner }
-    }
-
-    fn subscribed(self) -> Result<Self> {
-        self.subscribe()
-            .map_err(|error| failed(&self.settings.brokers, &error))?;
-        Ok(self)
+        let inner = Mutex::new(member(&settings)?);
+        Ok(Self { settings, inner })
     }
 
     /// Goes on with other settings, as another member, and leaves the old group.
@@ -118,9 +104,22 @@ impl Consumer {
         &self.settings
     }
 
-    fn subscribe(&self) -> KafkaResult<()> {
-        let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
-        self.inner.subscribe(&topics)
+    fn inner(&self) -> Arc<Member> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.clone()
+    }
+
+    /// Goes on as a new member where the clock was set back: threads of the old one may wait for hours.
+    fn outlive_clock(&self) -> Result<()> {
+        if !self.inner().context().is_stale() {
+            return Ok(());
+        }
+        warn!(target: "kafka", "the machine's clock was set back: reading as a new member of the group");
+        let new = member(&self.settings)?;
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *inner, new);
+        thread::spawn(move || drop(old));
+        Ok(())
     }
 
     /// The next messages: waits for the first at most for `patience`, and takes along what else
@@ -129,6 +128,7 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] only where this client can't go on; a new one may.
     pub fn poll(&self, patience: Duration, at_most: usize) -> Result<Vec<Message>> {
+        self.outlive_clock()?;
         let mut messages = Vec::new();
         let (mut patience, mut bytes) = (patience, 0);
         while messages.len() < at_most && bytes < BYTES_AT_ONCE {
@@ -145,10 +145,11 @@ impl Consumer {
     /// The next message within `patience`; the library also returns early, for its own affairs.
     fn next(&self, patience: Duration) -> Result<Option<Message>> {
         let until = Instant::now() + patience;
+        let inner = self.inner();
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            self.inner.context().attend(&self.inner);
-            match self.inner.poll(left.min(LOOK)) {
+            inner.context().attend(&inner);
+            match inner.poll(left.min(LOOK)) {
                 Some(Ok(message)) => return Ok(Some(owned(&message))),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(failed(&self.settings.brokers, &error));
@@ -165,11 +166,11 @@ impl Consumer {
 
     /// These messages' effects are on disk: the group goes on behind them.
     pub fn store(&self, messages: &[Message]) {
+        let inner = self.inner();
         for message in messages {
             // A partition that went to another member meanwhile: it reads the message again.
             if let Err(error) =
-                self.inner
-                    .store_offset(&message.topic, message.partition, message.offset)
+                inner.store_offset(&message.topic, message.partition, message.offset)
             {
                 debug!(target: "kafka", topic = message.topic, offset = message.offset, "{error}");
             }
@@ -185,7 +186,7 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] where the broker does not answer within `patience`.
     pub fn committed(&self, patience: Duration) -> Result<Vec<(String, i32, Option<i64>)>> {
-        self.inner
+        self.inner()
             .committed(patience)
             .map(|positions| listed(&positions))
             .map_err(|error| failed(&self.settings.brokers, &error))
@@ -193,12 +194,14 @@ impl Consumer {
 
     /// How far the group is behind in each partition that this member reads; told by the library every few seconds.
     pub fn lag(&self) -> Lag {
-        self.inner.context().lag()
+        self.inner().context().lag()
     }
 
     /// Whether this member has been given its share of the partitions.
     pub fn has_joined(&self) -> bool {
-        self.inner.assignment().is_ok_and(|share| share.count() > 0)
+        self.inner()
+            .assignment()
+            .is_ok_and(|share| share.count() > 0)
     }
 
     /// Commits what was stored and leaves the group; after `patience` without waiting for the
@@ -217,6 +220,24 @@ impl Consumer {
         }
         left
     }
+}
+
+/// A client that is to be a member of the group.
+fn member(settings: &ConsumerSettings) -> Result<Arc<Member>> {
+    let failed = |error| failed(&settings.brokers, &error);
+    let positions = Positions::of(&settings.brokers, &settings.group_id, settings.start);
+    let member = configuration(settings)
+        .create_with_context(positions)
+        .map_err(failed)?;
+    let member: Arc<Member> = Arc::new(member);
+    let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+    member.subscribe(&topics).map_err(failed)?;
+    watch_clock(&member, |member: &Member| {
+        member.context().be_stale();
+        // Whoever waits for a message looks up when this is answered.
+        drop(member.assignment());
+    });
+    Ok(member)
 }
 
 fn configuration(settings: &ConsumerSettings) -> ClientConfig {

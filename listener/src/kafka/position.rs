@@ -45,6 +45,8 @@ pub(super) struct Positions {
     given: Mutex<Option<Given>>,
     /// The broker does not have what comes next in a partition.
     is_lost: AtomicBool,
+    /// The clock was set back.
+    is_stale: AtomicBool,
     lag: Mutex<Lag>,
 }
 
@@ -64,6 +66,7 @@ impl Positions {
             start,
             given: Mutex::default(),
             is_lost: AtomicBool::default(),
+            is_stale: AtomicBool::default(),
             lag: Mutex::default(),
         }
     }
@@ -75,6 +78,15 @@ impl Positions {
 
     fn given(&self) -> MutexGuard<'_, Option<Given>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another client is to take this one's place.
+    pub(super) fn be_stale(&self) {
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Relaxed)
     }
 
     /// What is to be done between messages, and takes no longer than a broker's answer.

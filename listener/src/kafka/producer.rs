@@ -1,7 +1,9 @@
 //! Sends messages without waiting, and tells later which of them a broker has.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
@@ -12,7 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use rdkafka::statistics::Statistics;
 use runledger_steps::{Step, reached};
 
-use super::clock_watch::wake_when_set_back;
+use super::clock_watch::watch_clock;
 use super::outage::Outage;
 use super::properties::complaint;
 use super::undelivered::{TOGETHER, Undelivered};
@@ -24,9 +26,6 @@ const PARTITION: i32 = 0;
 
 /// How long one look at the library takes.
 const LOOK: Duration = Duration::from_millis(2);
-
-/// How long a broker may take to answer when it is asked something.
-const LONG_LOOK: Duration = Duration::from_secs(1);
 
 /// One request under way at a time keeps the order when one has to be repeated.
 const ORDERED: (&str, &str) = ("max.in.flight.requests.per.connection", "1");
@@ -68,8 +67,8 @@ pub struct Delivery {
 
 /// Publishes messages; never waits but in [`flush`](Self::flush).
 pub struct Producer {
-    brokers: String,
-    inner: Arc<BaseProducer<Reports>>,
+    settings: ProducerSettings,
+    inner: Mutex<Arc<BaseProducer<Reports>>>,
 }
 
 impl Producer {
@@ -78,35 +77,40 @@ impl Producer {
     /// # Errors
     /// [`Error::Kafka`] for a property that the library does not know.
     pub fn new(settings: &ProducerSettings) -> Result<Self> {
-        let timeout = settings.message_timeout.as_millis().to_string();
-        let together = TOGETHER.to_string();
-        let ours = [
-            ("message.timeout.ms", timeout.as_str()),
-            ("linger.ms", "1"),
-            ("batch.size", together.as_str()),
-            SOON_CONNECTED,
-            ORDERED,
-        ];
-        let brokers = settings.brokers.clone();
-        client_config(&brokers, &ours, &settings.properties)
-            .create_with_context(Reports::of(&brokers))
-            .map(|inner| Self::of(&brokers, inner))
-            .map_err(|error| Error::Kafka {
-                brokers,
-                reason: complaint(&error),
-            })
+        Ok(Self {
+            inner: Mutex::new(client(settings)?),
+            settings: settings.clone(),
+        })
     }
 
-    fn of(brokers: &str, inner: BaseProducer<Reports>) -> Self {
-        let inner = Arc::new(inner);
-        // What it answers is of no interest.
-        wake_when_set_back(&inner, |inner: &BaseProducer<Reports>| {
-            drop(inner.client().fetch_metadata(None, LONG_LOOK));
-        });
-        Self {
-            brokers: brokers.into(),
-            inner,
+    fn inner(&self) -> Arc<BaseProducer<Reports>> {
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Goes on with a new client where the clock was set back: threads of the old one may wait for hours. What was under
+    /// way has not arrived, as far as is known.
+    fn outlive_clock(&self) -> Vec<Delivery> {
+        let old = self.inner();
+        if !old.context().is_stale.load(Ordering::Relaxed) {
+            return Vec::new();
         }
+        let Ok(new) = client(&self.settings) else {
+            return Vec::new();
+        };
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        let reports = std::mem::take(&mut *old.context().lock());
+        thread::spawn(move || drop(old));
+        let why = || Undelivered::NotYet("the machine's clock was set back".into());
+        let lost = |token| Delivery {
+            token,
+            result: Err(why()),
+        };
+        let mut deliveries = reports.deliveries;
+        deliveries.extend(reports.under_way.into_iter().map(lost));
+        deliveries
     }
 
     /// Hands one message over to the library. Its fate comes from
@@ -119,17 +123,24 @@ impl Producer {
             BaseRecord::with_opaque_to(topic, Box::new(token))
                 .partition(PARTITION)
                 .payload(payload);
+        let inner = self.inner();
         // Before the message is on its way: its report may come from another thread's poll.
-        self.reports().under_way.insert(token);
-        let sent = self.inner.send(record);
-        sent.or_else(|(error, _)| self.not_taken(token, &error, payload.len()))?;
+        inner.context().lock().under_way.insert(token);
+        let sent = inner.send(record);
+        sent.or_else(|(error, _)| self.not_taken(&inner, token, &error, payload.len()))?;
         reached(Step::MessageSent);
         Ok(())
     }
 
     /// What the library never takes has its fate like any other; it is asked again for the rest.
-    fn not_taken(&self, token: u64, error: &KafkaError, bytes: usize) -> Result<()> {
-        let mut reports = self.reports();
+    fn not_taken(
+        &self,
+        inner: &BaseProducer<Reports>,
+        token: u64,
+        error: &KafkaError,
+        bytes: usize,
+    ) -> Result<()> {
+        let mut reports = inner.context().lock();
         reports.under_way.remove(&token);
         match Undelivered::of(error, bytes) {
             Undelivered::NotYet(_) => Err(self.error(error)),
@@ -144,11 +155,12 @@ impl Producer {
     /// What has become known of messages since the last call. Does not wait. To be called
     /// now and then, also for the broker's absence to be noticed.
     pub fn deliveries(&self) -> Vec<Delivery> {
-        let mut all = Vec::new();
+        let mut all = self.outlive_clock();
+        let inner = self.inner();
         loop {
             // The library tells of one batch at a time, often of one message only. What it has not told it keeps.
-            self.inner.poll(Duration::ZERO);
-            match std::mem::take(&mut self.reports().deliveries) {
+            inner.poll(Duration::ZERO);
+            match std::mem::take(&mut inner.context().lock().deliveries) {
                 none if none.is_empty() => return all,
                 some => all.extend(some),
             }
@@ -159,27 +171,49 @@ impl Producer {
     /// of those still under way.
     pub fn flush(&self, patience: Duration) -> Vec<u64> {
         let deadline = Instant::now() + patience;
+        let inner = self.inner();
         loop {
             // A look ends with its time, also when everything has been heard; the library's own `flush` takes long ones.
             let left = deadline.saturating_duration_since(Instant::now());
-            self.inner.poll(left.min(LOOK));
-            let under_way: Vec<u64> = self.reports().under_way.iter().copied().collect();
+            inner.poll(left.min(LOOK));
+            let under_way: Vec<u64> = inner.context().lock().under_way.iter().copied().collect();
             if under_way.is_empty() || left.is_zero() {
                 return under_way;
             }
         }
     }
 
-    fn reports(&self) -> MutexGuard<'_, Collected> {
-        self.inner.context().lock()
-    }
-
     fn error(&self, error: &KafkaError) -> Error {
         Error::Kafka {
-            brokers: self.brokers.clone(),
+            brokers: self.settings.brokers.clone(),
             reason: complaint(error),
         }
     }
+}
+
+/// A client of the library.
+fn client(settings: &ProducerSettings) -> Result<Arc<BaseProducer<Reports>>> {
+    let timeout = settings.message_timeout.as_millis().to_string();
+    let together = TOGETHER.to_string();
+    let ours = [
+        ("message.timeout.ms", timeout.as_str()),
+        ("linger.ms", "1"),
+        ("batch.size", together.as_str()),
+        SOON_CONNECTED,
+        ORDERED,
+    ];
+    let brokers = &settings.brokers;
+    let client = client_config(brokers, &ours, &settings.properties)
+        .create_with_context(Reports::of(brokers))
+        .map_err(|error| Error::Kafka {
+            brokers: brokers.clone(),
+            reason: complaint(&error),
+        })?;
+    let client: Arc<BaseProducer<Reports>> = Arc::new(client);
+    watch_clock(&client, |client: &BaseProducer<Reports>| {
+        client.context().is_stale.store(true, Ordering::Relaxed);
+    });
+    Ok(client)
 }
 
 #[derive(Default)]
@@ -192,6 +226,8 @@ struct Collected {
 struct Reports {
     outage: Outage,
     collected: Mutex<Collected>,
+    /// The clock was set back: another client is to take this one's place.
+    is_stale: AtomicBool,
 }
 
 impl Reports {
@@ -199,6 +235,7 @@ impl Reports {
         Self {
             outage: Outage::of(brokers, "nothing is published"),
             collected: Mutex::default(),
+            is_stale: AtomicBool::default(),
         }
     }
 
