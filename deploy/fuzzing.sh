@@ -48,7 +48,7 @@ reads_hdf5() { # TARGET
 # Everything else is a finding.
 judge() { # TARGET FOLDER
     local file survived=0 findings=0
-    for file in "$2"/*; do
+    for file in "$2"/{crash,oom,timeout}-*; do
         [ -e "$file" ] || continue
         if reads_hdf5 "$1" && ! is_ours "$1" "$file"; then
             survived=$((survived + 1))

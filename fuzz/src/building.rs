@@ -9,6 +9,8 @@ use crate::fragments::{folder, read};
 
 /// More is not needed for any oddity.
 const STEPS: usize = 40;
+/// Elements of an attribute.
+const LARGEST_ATTRIBUTE: usize = 100_000;
 
 const GROUPS: [&str; 8] = [
     "/",
@@ -215,6 +217,10 @@ impl Made {
     }
 
     fn describe(&self, of: &Location, name: &str) -> Result<()> {
+        // HDF5 writes all of an attribute at once.
+        if self.shape.extents()?.size() > LARGEST_ATTRIBUTE {
+            return Ok(());
+        }
         let kind = self.kind.descriptor();
         let made = of.new_attr_builder().empty_as(&kind);
         made.shape(self.shape.extents()?).create(name).map(drop)
