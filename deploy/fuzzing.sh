@@ -29,7 +29,10 @@ build_fuzzer() {
 
 fuzz_target() { # TARGET SECONDS
     local found=$BUILD/fuzz/found/$1 known=$BUILD/fuzz/corpus/$1 how=()
-    mkdir -p "$found" "$known"
+    # Who is ended in the middle leaves a folder there.
+    local -x TMPDIR=$BUILD/fuzz/tmp
+    rm -rf "$TMPDIR"
+    mkdir -p "$found" "$known" "$TMPDIR"
     # What ends HDF5 itself does not end the search, nor that it asks for memory that there is not.
     ! reads_hdf5 "$1" ||
         how=(-fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1 -malloc_limit_mb=1000000000)
