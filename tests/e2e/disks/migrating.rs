@@ -29,8 +29,8 @@ fn an_upgrade_that_the_disk_does_not_take_leaves_the_database_as_it_was() {
     };
     let site = site("2");
     for fault in [
-        "write ENOSPC 0 .backup-",
-        "sync EIO 0 .backup-",
+        "write ENOSPC 0 -backup.sqlite.draft",
+        "sync EIO 0 -backup.sqlite.draft",
         "write EDQUOT 0 runs.sqlite",
         "sync EIO 0 runs.sqlite",
         "open EROFS 0 runs.sqlite",
@@ -42,7 +42,7 @@ fn an_upgrade_that_the_disk_does_not_take_leaves_the_database_as_it_was() {
         assert!(!disk.met().is_empty(), "{fault}");
         disk.end();
         assert_eq!(format(&site), "v2", "{fault}");
-        assert!(!is_there(&site.db(), ".backup-"), "{fault}");
+        assert!(!is_there(&site.db(), ".draft"), "{fault}");
     }
     site.run(&["migrate"]).succeeded();
     assert_eq!(format(&site), "v4");
@@ -74,7 +74,7 @@ fn a_run_file_whose_new_form_the_disk_does_not_take_stays_and_is_converted_by_th
             "{fault}"
         );
         assert!(!is_there(&site.db().join("extracted_data"), ".converting"));
-        partly.failed(3, &["1 run files stay as they are", "the rest is done"]);
+        partly.failed(3, &["one run file stays as it is", "the rest is done"]);
         site.run(&["migrate", "--restore", "--yes"]).succeeded();
         let told = site.run(&["migrate"]).succeeded().stdout;
         assert!(told.contains("3 run files were converted"), "{told}");
