@@ -146,10 +146,16 @@ mod tests {
 
     #[test]
     fn a_process_that_does_another_job_or_none_is_not_taken_for_the_jobs() {
-        let sleeping = |arguments: &[&str]| {
+        let sleeping = |words: &[&str]| {
             let mut command = std::process::Command::new("sh");
-            command.args(["-c", "read line", "sh"]).args(arguments);
-            command.stdin(std::process::Stdio::piped()).spawn().unwrap()
+            command.args(["-c", "read line", "sh"]).args(words);
+            let child = command.stdin(std::process::Stdio::piped()).spawn();
+            let child = child.unwrap();
+            // For a moment the system has started it, and does not tell its command line yet.
+            while arguments(child.id()).all(|word| word.is_empty()) {
+                std::thread::yield_now();
+            }
+            child
         };
         let cases: [(&[&str], bool); 4] = [
             (&["extract", "--processing-id", "a", "--attempt", "2"], true),
