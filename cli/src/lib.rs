@@ -21,7 +21,8 @@ use arguments::Arguments;
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     match commands::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if printable::is_all_printed() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
         Err(failure) => failure.report(),
     }
 }

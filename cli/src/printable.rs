@@ -1,6 +1,11 @@
 //! What a terminal must not obey: names, titles, errors and logs come from users' code, from messages and from other
 //! people's folders, and could move the cursor, change the window's title or hide what is said.
 
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::failure::say;
+
 /// In a line: control characters, and those that turn the direction of writing, are shown by their numbers.
 pub(crate) fn in_a_line(text: &str) -> String {
     shown(text, |_| false)
@@ -33,17 +38,43 @@ fn acts(c: char) -> bool {
     c.is_control() || turns
 }
 
-/// Prints a line for people. What is for programs, or has colours of our own, goes through `std::println!`.
+/// Whether something that was to be printed is lost: the disk is full, say.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line on stdout. That it cannot does not stop the work: it is said once, and the exit code tells.
+pub(crate) fn print(line: &str) {
+    if let Err(why) = writeln!(io::stdout(), "{line}")
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        say(format_args!(
+            "error: what is printed cannot be written: {why}"
+        ));
+    }
+}
+
+/// Whether all that was printed is there.
+pub(crate) fn is_all_printed() -> bool {
+    io::stdout().flush().is_ok() && !LOST.load(Ordering::Relaxed)
+}
+
+/// Prints a line for people.
 macro_rules! println {
     ($($words:tt)*) => {
-        std::println!("{}", $crate::printable::in_lines(&format!($($words)*)))
+        $crate::printable::print(&$crate::printable::in_lines(&format!($($words)*)))
+    };
+}
+
+/// Prints what is for programs, or has colours of our own, as it is.
+macro_rules! println_as_is {
+    ($($words:tt)*) => {
+        $crate::printable::print(&format!($($words)*))
     };
 }
 
 /// As [`println!`], on stderr.
 macro_rules! eprintln {
     ($($words:tt)*) => {
-        std::eprintln!("{}", $crate::printable::in_lines(&format!($($words)*)))
+        $crate::failure::say($crate::printable::in_lines(&format!($($words)*)))
     };
 }
 

@@ -34,7 +34,7 @@ pub(super) fn run(asked: &arguments::Table) -> Result {
         .filter(|at| is_used(&table, *at))
         .collect();
     for columns in blocks(&table, &used, width) {
-        std::println!("{}", drawn(&table, &columns, colours));
+        println_as_is!("{}", drawn(&table, &columns, colours));
     }
     Ok(())
 }
@@ -207,7 +207,7 @@ fn print_json(table: &Table) -> Result {
         .map(|row| object(&table.columns, row))
         .collect();
     let text = serde_json::to_string_pretty(&rows).map_err(Failure::new)?;
-    std::println!("{text}");
+    println_as_is!("{text}");
     Ok(())
 }
 

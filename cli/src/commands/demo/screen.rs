@@ -55,7 +55,7 @@ impl Screen {
             return self.draw_over(announcer);
         }
         self.say_what_is_new()?;
-        std::println!("\n{}", self.table(announcer)?);
+        println_as_is!("\n{}", self.table(announcer)?);
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Screen {
                 entry.state.as_str()
             );
             if entry.state != State::Planned && !self.said.contains(&line) {
-                std::println!("{line}");
+                println_as_is!("{line}");
                 self.said.push(line);
             }
         }

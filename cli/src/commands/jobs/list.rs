@@ -34,7 +34,7 @@ pub(super) fn run(here: &Path, asked: &JobList, site: &Site) -> Result {
             width: comfy_table::Table::new().width().map(usize::from),
             colours: std::io::stdout().is_terminal(),
         };
-        std::println!("{}", picture::draw(&shown, now(), &screen));
+        println_as_is!("{}", picture::draw(&shown, now(), &screen));
     }
     println!("{}", summary(&shown, jobs.len() - shown.len()));
     Ok(())

@@ -78,7 +78,7 @@ pub(super) fn run(here: &Path, jobs: Jobs, site: &Site) -> Result {
 fn print_json(jobs: &[&Job]) -> Result {
     let all: Vec<_> = jobs.iter().map(|job| words::json(job)).collect();
     let text = serde_json::to_string_pretty(&all).map_err(Failure::new)?;
-    std::println!("{text}");
+    println_as_is!("{text}");
     Ok(())
 }
 

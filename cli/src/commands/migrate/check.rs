@@ -23,13 +23,13 @@ pub(super) fn run(dir: &Path, as_json: bool) -> Result {
     }
     // Of a damaged file perhaps not even the format can be told.
     match (plan, as_json) {
-        (Ok(plan), true) => std::println!("{:#}", as_object(&plan, &problems)),
+        (Ok(plan), true) => println_as_is!("{:#}", as_object(&plan, &problems)),
         (Ok(plan), false) if plan.steps.is_empty() && !problems.is_empty() => {
             println!("{} has format {}.", plan.path.display(), plan.format);
         }
         (Ok(plan), false) => tell(&plan),
         (Err(error), _) if problems.is_empty() => return Err(error.into()),
-        (Err(_), true) => std::println!("{:#}", json!({ "problems": texts(&problems) })),
+        (Err(_), true) => println_as_is!("{:#}", json!({ "problems": texts(&problems) })),
         (Err(_), false) => {}
     }
     if !as_json {
