@@ -25,7 +25,7 @@ use crate::results_dir;
 pub use abandoned::abandoned;
 pub(crate) use order::be_as_new_as;
 pub use reading::{Summaries, summaries};
-pub use salvaging::{running, salvage, salvage_unseen};
+pub use salvaging::{forget_drafts, running, salvage, salvage_unseen};
 pub use trimming::trim;
 pub(crate) use writing::{ERRORS, PREVIEWS, SUMMARIES};
 pub use writing::{FragmentWriter, ready_path, writing_path};

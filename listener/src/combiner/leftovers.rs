@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 /// Completes the fragments of jobs that are known to be dead; the variable that was running gets the reason. One
 /// that died in the middle of a write stays where it is: people may want to look at it.
 pub(super) fn hand_in(database_dir: &Path) {
+    fragment::forget_drafts(database_dir);
     for (writing, run) in fragment::abandoned(database_dir) {
         complete(&writing, run);
     }

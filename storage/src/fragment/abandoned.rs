@@ -29,7 +29,7 @@ pub fn abandoned(database_dir: &Path) -> Vec<(PathBuf, RunId)> {
         .collect()
 }
 
-fn is_old(path: &Path) -> bool {
+pub(super) fn is_old(path: &Path) -> bool {
     let modified = fs::symlink_metadata(path).and_then(|found| found.modified());
     modified.is_ok_and(|modified| {
         let age = SystemTime::now().duration_since(modified);

@@ -8,6 +8,7 @@ use runledger_context::value::Failure;
 use runledger_steps::{Step, reached};
 use tempfile::TempPath;
 
+use super::abandoned::is_old;
 use super::writing::{
     RUNNING, close, complete, complete_as_old_as, file_error, ready_path, save_failure,
 };
@@ -15,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::folder::{Folder, open_regular};
 use crate::hdf5;
 use crate::results_dir;
+
+/// How the copies end in which fragments are completed.
+const SALVAGING: &str = ".salvaging";
 
 /// The variable that was being evaluated when a job died; None if it was between two, or the file cannot tell.
 pub fn running(writing: &Path) -> Option<String> {
@@ -77,10 +81,23 @@ fn salvage_file(
 fn copied(writing: &Path) -> io::Result<TempPath> {
     let stem = writing.file_stem().unwrap_or_default().to_string_lossy();
     let mut draft = tempfile::Builder::new();
-    draft.prefix(&*stem).suffix(".salvaging");
+    draft.prefix(&*stem).suffix(SALVAGING);
     let mut draft = draft.tempfile_in(writing.parent().unwrap_or(Path::new(".")))?;
     results_dir::copy(&mut open_regular(writing)?, draft.as_file_mut())?;
     Ok(draft.into_temp_path())
+}
+
+/// Removes copies of those who died while they completed one; the fragments themselves are still there.
+pub fn forget_drafts(database_dir: &Path) {
+    let Ok(folder) = results_dir::open(database_dir) else {
+        return;
+    };
+    let entries = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    let drafts = entries.map(|entry| entry.path());
+    let is_left = |path: &PathBuf| path.to_string_lossy().ends_with(SALVAGING) && is_old(path);
+    for draft in drafts.filter(is_left) {
+        let _ = fs::remove_file(draft);
+    }
 }
 
 fn fill_in(draft: &Path, failures: &[(String, Failure)]) -> hdf5::Outcome {
@@ -93,6 +110,8 @@ fn fill_in(draft: &Path, failures: &[(String, Failure)]) -> hdf5::Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     #[test]
@@ -104,5 +123,27 @@ mod tests {
         assert!(!refused.is_transient(), "{refused}");
         assert_eq!(fs::read(&writing).unwrap(), b"half a fragment");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn copies_that_nobody_completes_any_more_are_removed() {
+        let database = tempfile::tempdir().unwrap();
+        let results = results_dir::path(database.path());
+        fs::create_dir(&results).unwrap();
+        let at = |name: &str| results.join(name);
+        let old = SystemTime::now() - Duration::from_secs(3600);
+        for (name, is_old) in [
+            ("p1_r2.x.writing.h5", true),
+            ("p1_r2.x.writing1.salvaging", true),
+            ("p1_r2.x.writing2.salvaging", false),
+        ] {
+            let file = fs::File::create(at(name)).unwrap();
+            file.set_modified(if is_old { old } else { SystemTime::now() })
+                .unwrap();
+        }
+        forget_drafts(database.path());
+        assert!(at("p1_r2.x.writing.h5").exists());
+        assert!(!at("p1_r2.x.writing1.salvaging").exists());
+        assert!(at("p1_r2.x.writing2.salvaging").exists());
     }
 }
