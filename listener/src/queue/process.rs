@@ -32,12 +32,18 @@ impl Process {
         Self::here(std::process::id())
     }
 
-    /// The processes of this host that do jobs, by the jobs' identities and attempts; their command lines tell.
+    /// The processes of this host that do jobs, by the jobs' identities and attempts; their command lines tell. What they
+    /// start looks the same for a moment, and is younger.
     pub fn at_jobs() -> BTreeMap<(String, u32), Self> {
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let jobs = pids.filter_map(|pid| Some((job_of(pid)?, Self::here(pid))));
-        jobs.filter(|(_, process)| process.started > 0).collect()
+        let mut found: Vec<_> = pids
+            .filter_map(|pid| Some((job_of(pid)?, Self::here(pid))))
+            .filter(|(_, process)| process.started > 0)
+            .collect();
+        // Of several for one job the last one stays.
+        found.sort_by_key(|(_, process)| std::cmp::Reverse((process.started, process.pid)));
+        found.into_iter().collect()
     }
 
     /// Whether it is on this host, so that something can be said about it.
@@ -142,6 +148,28 @@ mod tests {
             ..me.clone()
         };
         assert!(me.is_alive() && !before_me.is_alive());
+    }
+
+    #[test]
+    fn what_a_job_starts_is_not_taken_for_the_job() {
+        let job = ["extract", "--processing-id", "one", "--attempt", "3"];
+        // A shell within the shell, which has the same command line.
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", "exec 3<&0; (read line <&3) & echo; wait", "sh"])
+            .args(job);
+        command.stdin(std::process::Stdio::piped());
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0];
+        let started = child.stdout.as_mut().unwrap();
+        std::io::Read::read_exact(started, &mut line).unwrap();
+        let found = Process::at_jobs().remove(&("one".into(), 3));
+        assert_eq!(found, Some(Process::here(child.id())));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
