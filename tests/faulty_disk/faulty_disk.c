@@ -238,8 +238,18 @@ int ftruncate64(int file, off64_t length) {
     return fault_of("resize", file) ? -1 : REAL(ftruncate64)(file, length);
 }
 
+/* A path by an open folder, `/proc/self/fd/7/name`, as people know it. */
+static const char *known(const char *path, char *whole) {
+    int folder, length = 0;
+    if (sscanf(path, "/proc/self/fd/%d%n", &folder, &length) != 1) return path;
+    path_of(folder, whole);
+    strncat(whole, path + length, PATH_LENGTH - 1 - strlen(whole));
+    return whole;
+}
+
 static int fault_at(const char *call, const char *path) {
-    int found = fault(call, path);
+    char whole[PATH_LENGTH];
+    int found = fault(call, known(path, whole));
     if (found) errno = found;
     return found;
 }
