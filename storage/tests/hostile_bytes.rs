@@ -215,6 +215,27 @@ fn groups_within_groups_without_end_are_refused() {
 }
 
 #[test]
+fn a_way_without_end_is_refused_also_where_there_are_short_ones_to_all_that_is_on_it() {
+    let scaled: [fn(&Group); 2] = [|_| {}, |group| drop(scale(group, "s"))];
+    for make in scaled {
+        let folder = tempfile::tempdir().unwrap();
+        let fragment = fragment(folder.path(), |file| {
+            let name = |number: u32| format!("x/{number:05}");
+            file.create_group("x").unwrap();
+            for number in 0..5_000 {
+                make(&file.create_group(&name(number)).unwrap());
+            }
+            for number in 1..5_000 {
+                let way = format!("{}/in", name(number - 1));
+                file.link_hard(&name(number), &way).unwrap();
+            }
+        });
+        let refused = merged(folder.path(), &fragment).unwrap_err();
+        assert!(refused.contains("groups within groups"), "{refused}");
+    }
+}
+
+#[test]
 fn a_group_that_can_be_reached_in_a_billion_ways_is_taken_once() {
     for has_scale in [false, true] {
         let folder = tempfile::tempdir().unwrap();

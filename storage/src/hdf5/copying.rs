@@ -19,7 +19,7 @@ use super::handle::{c_string, call};
 use super::links::{Link, is_hard, links};
 use super::netcdf::{Uses, attach, reference};
 use super::scalars::single;
-use super::scaled::{DEEPEST, has_scales, is_in_the_file};
+use super::scaled::{has_scales, is_in_the_file};
 use super::{Outcome, words};
 
 /// A new root group that takes objects from other files.
@@ -121,7 +121,7 @@ impl Composer {
     /// Takes the object at `path`, with all that is in it, to the same path.
     pub(crate) fn take(&mut self, from: &File, path: &str) -> Outcome {
         let (group, name) = self.group_of(path)?;
-        self.take_object(from, &group.clone(), path, name, &mut Taken::default())
+        self.take_object(from, &group.clone(), path, name, &mut Taken::new())
     }
 
     fn take_object(
@@ -143,12 +143,12 @@ impl Composer {
             return copy(from, to, path, name, &ObjectCopy::try_new().map_err(words)?);
         }
         let place = reference(from, path)?;
-        if let Some(there) = taken.groups.get(&place) {
+        if let Some(there) = taken.get(&place) {
             return link(there, to, name);
         }
         let made = to.create_group(name).map_err(words)?;
-        taken.groups.insert(place, made.clone());
-        taken.deeper(|taken| self.take_scaled(&group, &made, taken))
+        taken.insert(place, made.clone());
+        self.take_scaled(&group, &made, taken)
     }
 
     /// A NetCDF group: its datasets, then what joins them.
@@ -197,28 +197,9 @@ impl Composer {
     }
 }
 
-/// The groups of an object that were taken piece by piece. One that can be reached in several ways, or from within
-/// itself, is taken once.
-#[derive(Default)]
-struct Taken {
-    /// Where it is in the other file → the new one.
-    groups: BTreeMap<u64, Group>,
-    depth: usize,
-}
-
-impl Taken {
-    fn deeper(&mut self, take: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
-        if self.depth == DEEPEST {
-            return Err(format!(
-                "it has groups within groups, more than {DEEPEST} deep"
-            ));
-        }
-        self.depth += 1;
-        let done = take(self);
-        self.depth -= 1;
-        done
-    }
-}
+/// The groups of an object that were taken piece by piece, by where they are in the other file. One that can be reached in
+/// several ways, or from within itself, is taken once.
+type Taken = BTreeMap<u64, Group>;
 
 /// The datasets that are in a group itself, by name.
 fn datasets(group: &Group, links: &[Link]) -> Outcome<BTreeMap<String, Dataset>> {
