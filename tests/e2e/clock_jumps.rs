@@ -2,12 +2,11 @@
 //! that was.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use runledger_listener::ledger::Ledger;
-use runledger_tests::{Finished, Kafka, Service, Site, eventually, needs};
+use runledger_tests::{Kafka, Service, Site, eventually, preload};
 
 const CONTEXT: &str =
     "from damnit_ctx import Variable\n\n@Variable()\ndef energy(run):\n    return 1.5\n";
@@ -19,30 +18,20 @@ const HOUR: i64 = 3600;
 struct Clocked {
     site: Site,
     clock: PathBuf,
+    library: PathBuf,
 }
 
 impl Clocked {
     /// None where there is no C compiler.
     fn new(site: Site) -> Option<Self> {
-        needs("cc", "gcc").then(|| {
-            let site = site.watching(CONTEXT);
-            let clock = site.path("clock");
-            let clocked = Self { site, clock };
-            clocked.set(0);
-            clocked.compile();
-            clocked
-        })
-    }
-
-    fn compile(&self) {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/clock.c");
-        let mut compile = Command::new("cc");
-        compile.args(["-shared", "-fPIC", "-o"]).arg(self.library());
-        Finished::of(compile.arg(source)).succeeded();
-    }
-
-    fn library(&self) -> PathBuf {
-        self.site.path("clock.so")
+        let library = preload("clock", &site.path(""))?;
+        let clocked = Self {
+            clock: site.path("clock"),
+            site: site.watching(CONTEXT),
+            library,
+        };
+        clocked.set(0);
+        Some(clocked)
     }
 
     /// Sets the clock so many hours ahead of what it is.
@@ -61,7 +50,7 @@ impl Clocked {
     fn service(&self, arguments: &[&str]) -> Service {
         let mut command = self.site.command(&self.site.listener(), arguments);
         command
-            .env("LD_PRELOAD", self.library())
+            .env("LD_PRELOAD", &self.library)
             .env("CLOCK_OFFSET", &self.clock);
         Service::start(
             &mut command,
