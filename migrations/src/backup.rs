@@ -116,13 +116,11 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
 
     fn database(folder: &Path) -> PathBuf {
         let path = folder.join("runs.sqlite");
-        let conn = Connection::open(&path).unwrap();
+        let conn = connect(&path, OpenFlags::default()).unwrap();
         conn.execute_batch("CREATE TABLE metameta (key, value); INSERT INTO metameta VALUES ('data_format_version', 3)")
             .unwrap();
         path
@@ -145,12 +143,12 @@ mod tests {
     fn a_copy_can_be_made_while_another_connection_holds_the_write_lock() {
         let folder = tempfile::tempdir().unwrap();
         let path = database(folder.path());
-        let writer = Connection::open(&path).unwrap();
+        let writer = connect(&path, OpenFlags::default()).unwrap();
         writer
             .execute_batch("BEGIN IMMEDIATE; DELETE FROM metameta")
             .unwrap();
         let copy = backup(&path, &backup_path(&path, 3)).unwrap();
-        let copy = Connection::open(copy).unwrap();
+        let copy = connect(&copy, OpenFlags::default()).unwrap();
         assert_eq!(crate::version(&copy).unwrap(), 3);
     }
 }

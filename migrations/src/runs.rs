@@ -118,8 +118,10 @@ fn numbered(conn: &Connection) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::OpenFlags;
+
     use super::*;
-    use crate::schema;
+    use crate::{connect, schema};
 
     #[test]
     fn steps_are_numbered_from_one_without_gaps() {
@@ -184,10 +186,10 @@ mod tests {
     fn an_upgrade_that_could_not_begin_leaves_no_copy_behind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.sqlite");
-        let mut conn = Connection::open(&path).unwrap();
+        let mut conn = connect(&path, OpenFlags::default()).unwrap();
         conn.execute_batch(RUNS.steps[0].sql).unwrap();
         RUNS.place.write(&conn, 1).unwrap();
-        let reader = Connection::open(&path).unwrap();
+        let reader = connect(&path, OpenFlags::default()).unwrap();
         reader
             .execute_batch("BEGIN; SELECT * FROM metameta")
             .unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::MsFlags;
 
-/// What is mounted below a folder, and how (proc_pid_mountinfo(5)): flags that a mount was given elsewhere stay.
+/// What is mounted below a folder, with the flags that it was given.
 pub(crate) fn mounts(below: &Path) -> io::Result<Vec<(PathBuf, MsFlags)>> {
     let text = fs::read_to_string("/proc/self/mountinfo")?;
     let found = text.lines().filter_map(|line| {

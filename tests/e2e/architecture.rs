@@ -2,8 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-/// A library, and where alone it is used.
-const ROOMS: [(&str, &[&str]); 4] = [
+/// The rooms of the program.
+const PROGRAM: [&str; 7] = [
+    "steps",
+    "migrations",
+    "context",
+    "sandbox",
+    "storage",
+    "listener",
+    "cli",
+];
+
+/// A library, or what is to be done with care, and where alone it is used.
+const ROOMS: [(&str, &[&str]); 7] = [
+    (
+        "allow(unsafe_code)",
+        &["storage/src/hdf5/", "migrations/src/opening.rs"],
+    ),
+    ("landlock::", &["sandbox/src/"]),
+    ("seccompiler::", &["sandbox/src/"]),
     ("rdkafka::", &["listener/src/kafka/"]),
     ("hdf5_metno::", &["storage/src/"]),
     ("hdf5_metno_sys::", &["storage/src/hdf5/"]),
@@ -40,7 +57,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The sources of the program, by their names in the repository.
 fn program() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for room in ["migrations", "context", "storage", "listener", "cli"] {
+    for room in PROGRAM {
         sources(&root().join(room).join("src"), &mut found);
     }
     let named = |path: PathBuf| {
@@ -61,6 +78,15 @@ fn each_library_is_used_in_its_room_only() {
             let is_at_home = rooms.iter().any(|room| name.starts_with(room));
             assert!(is_at_home, "{name} uses {library}");
         }
+    }
+}
+
+#[test]
+fn databases_are_opened_in_one_place() {
+    for (name, source) in program() {
+        let opens = ["Connection::open(", "Connection::open_with_flags("];
+        let does = opens.iter().any(|way| source.contains(way));
+        assert!(!does || name == "migrations/src/opening.rs", "{name}");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use runledger_migrations::{Chain, schema};
-use rusqlite::Connection;
+use runledger_migrations::{Chain, connect, schema};
+use rusqlite::{Connection, OpenFlags};
 
 use super::{CHAIN, Ledger, State};
 
@@ -41,7 +41,7 @@ fn make(folder: &Path, version: u32) {
         steps: &CHAIN.steps[..version as usize],
         ..CHAIN
     };
-    let mut old = Connection::open(folder.join("ledger.sqlite")).unwrap();
+    let mut old = connect(&folder.join("ledger.sqlite"), OpenFlags::default()).unwrap();
     past.climb(&mut old).unwrap();
     for statements in content(version) {
         old.execute_batch(statements).unwrap();
