@@ -1,16 +1,20 @@
 //! Publishes without ever holding a job up: what no broker takes waits in the ledger of its database.
 
+mod outbox;
+mod refused;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use runledger_steps::{Step, reached};
-use tracing::{debug, error, warn};
+use tracing::debug;
 
 use crate::Result;
 use crate::kafka::{Delivery, Producer, ProducerSettings, Properties, Undelivered};
-use crate::ledger::{Ledger, Waiting};
-use crate::updates::{Update, halves};
+use crate::ledger::Ledger;
+use crate::updates::Update;
+use outbox::forget;
 
 /// How long a message may be under way before it goes to the outbox.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -20,12 +24,6 @@ const SILENCE: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_secs(10);
 /// How soon deliveries are looked at while messages are under way or wait; else for the broker's absence.
 pub(crate) const SOON: Duration = Duration::from_millis(200);
-/// How many messages of a topic that waited for long are taken from an outbox at once.
-const AT_ONCE: u32 = 5000;
-/// How our topics begin. Who can write a ledger must not be able to send, as us, to those of the facility.
-const OURS: &str = "test.damnit.";
-/// Of a message that is given up, so much is in the log.
-const SHOWN: usize = 300;
 const LATER: Duration = Duration::from_secs(5);
 
 /// Where to publish.
@@ -142,63 +140,6 @@ impl Publisher {
         }
     }
 
-    /// Sends what somebody has put into a database's outbox, behind what waits there already.
-    pub fn send_kept(&mut self, database_dir: &Path) {
-        if !self.held.contains_key(database_dir) {
-            self.drain(database_dir);
-        }
-    }
-
-    /// Sends what waits in a database's outbox, if it is not under way already.
-    pub fn drain(&mut self, database_dir: &Path) {
-        if !self.is_enabled() || !Ledger::is_in(database_dir) {
-            return;
-        }
-        match Ledger::open(database_dir).and_then(|ledger| ledger.first_messages(AT_ONCE)) {
-            Ok(waiting) => {
-                if waiting.len() >= AT_ONCE as usize {
-                    self.look_again(database_dir);
-                }
-                self.send_waiting(database_dir, waiting);
-            }
-            Err(error) => {
-                warn!("what waits there is not sent yet: {error}");
-                self.look_again(database_dir);
-            }
-        }
-    }
-
-    /// What waits there has its turn again; not later for what comes meanwhile.
-    fn look_again(&mut self, database_dir: &Path) {
-        let when = Instant::now() + AGAIN;
-        self.held.entry(database_dir.to_path_buf()).or_insert(when);
-    }
-
-    fn send_waiting(&mut self, database_dir: &Path, waiting: Vec<Waiting>) {
-        let ours = |letter: &&Letter| letter.database_dir == database_dir;
-        let under_way: BTreeSet<i64> = self
-            .under_way
-            .values()
-            .filter(ours)
-            .filter_map(|letter| letter.waiting)
-            .collect();
-        for message in waiting
-            .into_iter()
-            .filter(|message| !under_way.contains(&message.id))
-        {
-            let letter = Letter {
-                database_dir: database_dir.to_path_buf(),
-                topic: message.topic,
-                payload: message.payload,
-                waiting: Some(message.id),
-            };
-            match letter.topic.starts_with(OURS) {
-                true => self.send(letter),
-                false => give_up(&letter, &Undelivered::Never("no topic of ours".into())),
-            }
-        }
-    }
-
     /// Takes note of what was delivered and what was not, and tries again what waits. Does not wait; returns how
     /// soon to call it again.
     pub fn advance(&mut self) -> Duration {
@@ -254,47 +195,6 @@ impl Publisher {
         self.hold(failed);
     }
 
-    /// A message that no broker takes as it is goes in two, where that says the same; else it is given up, so that it
-    /// holds nothing else up.
-    fn part(&mut self, letter: Letter, why: &Undelivered) {
-        let parts = match why {
-            Undelivered::TooLarge(_) => halves(&letter.payload),
-            _ => None,
-        };
-        let Some(parts) = parts else {
-            return give_up(&letter, why);
-        };
-        let Letter {
-            database_dir,
-            topic,
-            waiting,
-            ..
-        } = letter;
-        match waiting {
-            None => self.send_parts(&database_dir, &topic, parts),
-            Some(id) => {
-                let parted = Ledger::open(&database_dir)
-                    .and_then(|mut ledger| ledger.replace_message(id, &topic, &parts));
-                if let Err(error) = parted {
-                    warn!("a message that is too large is tried once more: {error}");
-                    return self.look_again(&database_dir);
-                }
-                self.drain(&database_dir);
-            }
-        }
-    }
-
-    fn send_parts(&mut self, database_dir: &Path, topic: &str, parts: [Vec<u8>; 2]) {
-        for payload in parts {
-            self.send(Letter {
-                database_dir: database_dir.to_path_buf(),
-                topic: topic.to_owned(),
-                payload,
-                waiting: None,
-            });
-        }
-    }
-
     /// What follows a message that was not delivered is sent once more behind it, even if it should arrive now:
     /// what is heard last is true. What goes to other topics is not concerned.
     fn hold(&mut self, mut failed: BTreeMap<u64, Letter>) {
@@ -305,30 +205,6 @@ impl Publisher {
         self.under_way = others;
         failed.extend(followers);
         self.keep(failed.into_values().collect());
-    }
-
-    /// Puts messages into their databases' outboxes, in order; those that come from there are there still.
-    fn keep(&mut self, letters: Vec<Letter>) {
-        let mut by_database: BTreeMap<PathBuf, Vec<(String, Vec<u8>)>> = BTreeMap::new();
-        for letter in letters {
-            self.look_again(&letter.database_dir);
-            let new = by_database.entry(letter.database_dir).or_default();
-            if letter.waiting.is_none() {
-                new.push((letter.topic, letter.payload));
-            }
-        }
-        for (dir, messages) in by_database
-            .into_iter()
-            .filter(|(_, messages)| !messages.is_empty())
-        {
-            let kept = Ledger::open(&dir).and_then(|mut ledger| ledger.keep_messages(&messages));
-            if let Err(error) = kept {
-                warn!(
-                    count = messages.len(),
-                    "updates are lost, windows have to be reloaded: {error}"
-                );
-            }
-        }
     }
 
     /// Waits until all is delivered, at most for `patience` and much less where no broker answers; what is
@@ -351,32 +227,6 @@ impl Publisher {
         self.keep(rest);
         self.held.len()
     }
-}
-
-/// Delivered messages need not wait any more. Where that cannot be written down, they are sent twice.
-fn forget(delivered: BTreeMap<PathBuf, Vec<i64>>) {
-    for (dir, ids) in delivered.iter().filter(|(_, ids)| !ids.is_empty()) {
-        let done = Ledger::open(dir).and_then(|mut ledger| ledger.messages_delivered(ids));
-        if let Err(error) = done {
-            warn!("messages will be sent twice: {error}");
-        }
-    }
-}
-
-/// Nobody would take it another time.
-fn give_up(letter: &Letter, why: &Undelivered) {
-    let shown: String = String::from_utf8_lossy(&letter.payload)
-        .chars()
-        .take(SHOWN)
-        .collect();
-    error!(
-        topic = letter.topic,
-        bytes = letter.payload.len(),
-        folder = %letter.database_dir.display(),
-        "a message that no broker takes is given up, windows have to be reloaded: {why}: {shown}"
-    );
-    let database_dir = letter.database_dir.clone();
-    forget([(database_dir, letter.waiting.into_iter().collect())].into());
 }
 
 #[cfg(test)]
