@@ -120,7 +120,7 @@ impl From<runledger_storage::Error> for Failure {
             ),
             _ => None,
         };
-        Self::new(error.with_causes()).hinted(hint)
+        Self::new(error).hinted(hint)
     }
 }
 
@@ -154,7 +154,7 @@ impl From<runledger_listener::Error> for Failure {
         match error {
             E::Storage(error) => error.into(),
             E::Context(error) => error.into(),
-            error => Self::new(error.with_causes()),
+            error => Self::new(error),
         }
     }
 }

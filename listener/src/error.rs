@@ -113,14 +113,6 @@ impl Error {
             _ => false,
         }
     }
-
-    /// The error with what caused it.
-    pub fn with_causes(&self) -> String {
-        match self {
-            Self::Storage(why) => why.with_causes(),
-            other => other.to_string(),
-        }
-    }
 }
 
 /// What most functions of this crate return.

@@ -265,7 +265,7 @@ fn hand_in(job: &Job, attempt: u32, why: &str) -> Result<Kept> {
                 run = job.run.number.0,
                 "what the job had finished cannot be read: {why}"
             );
-            Ok(Kept::Unreadable(why.with_causes()))
+            Ok(Kept::Unreadable(why.to_string()))
         }
     }
 }

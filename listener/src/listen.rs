@@ -171,7 +171,7 @@ impl Listener {
 
 /// Said once for each time that a folder fails, not for every notification that waits for it.
 fn tell_of_delay(proposal: Proposal, why: &Error, notifications: usize) {
-    let (proposal, reason) = (proposal.0, why.with_causes());
+    let (proposal, reason) = (proposal.0, why.to_string());
     match why {
         Error::Resting { .. } => {
             debug!(proposal, notifications, "waits for its next try: {reason}")

@@ -217,21 +217,6 @@ impl Error {
         }
     }
 
-    /// The error with what caused it.
-    pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let words = error.to_string();
-            // Some say it themselves.
-            if !text.contains(&words) {
-                text = format!("{text}: {words}");
-            }
-            cause = error.source();
-        }
-        text
-    }
-
     /// Whether the operating system refused to read or write results, which says nothing about what is in them.
     pub fn is_of_the_system(&self) -> bool {
         matches!(self, Self::Results { reason, .. } if hdf5::is_of_the_system(reason))

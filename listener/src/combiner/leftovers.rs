@@ -28,8 +28,7 @@ fn complete(writing: &Path, run: RunId) {
         Err(why) if why.is_transient() => warn!(
             proposal = run.proposal.0,
             run = run.number.0,
-            "its job died unseen, and what it had finished waits: {}",
-            why.with_causes()
+            "its job died unseen, and what it had finished waits: {why}"
         ),
         Err(why) => debug!(
             proposal = run.proposal.0,

@@ -53,7 +53,7 @@ pub fn combine_folder(
     let mut combined = Combined::default();
     for run in ready_runs(database_dir)? {
         if let Err(why) = merge(&mut books, run, &mut combined) {
-            combined.waiting.push((run, why.with_causes()));
+            combined.waiting.push((run, why.to_string()));
         }
     }
     publisher.send_kept(database_dir);
@@ -158,7 +158,7 @@ fn leave_out(
     named: Option<Named>,
     combined: &mut Combined,
 ) -> Option<Fragment> {
-    let (run, why, is_for_now) = (fragment.run, why.with_causes(), why.is_of_the_system());
+    let (run, why, is_for_now) = (fragment.run, why.to_string(), why.is_of_the_system());
     if is_for_now {
         warn!(
             proposal = run.proposal.0,

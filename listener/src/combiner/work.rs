@@ -106,8 +106,8 @@ pub(super) fn perform(work: &Work, tells: bool) -> Answer {
         Work::Name(submission) => name(submission),
     };
     done.unwrap_or_else(|why| match why.is_lock() {
-        true => Answer::Busy(why.with_causes()),
-        false => Answer::Failed(why.with_causes()),
+        true => Answer::Busy(why.to_string()),
+        false => Answer::Failed(why.to_string()),
     })
 }
 

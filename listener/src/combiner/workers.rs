@@ -152,7 +152,7 @@ fn after_a_crash(
         match suspects.look_into(folder, run, &mut ask) {
             Ok(true) => answer = ask(work),
             Ok(false) => return Answer::Failed(why.clone()),
-            Err(also) => return Answer::Failed(format!("{why}; {}", also.with_causes())),
+            Err(also) => return Answer::Failed(format!("{why}; {also}")),
         }
     }
     if let (Answer::Crashed(why), Work::Look(_)) = (&answer, work) {

@@ -207,10 +207,8 @@ impl Office {
             self.dispatcher.tell(dir, &new);
         }
         let done = self.dispatcher.turn(dir, work.sightings, work.may_submit);
-        done.inspect_err(
-            |why| warn!(folder = %dir.display(), "its jobs wait: {}", why.with_causes()),
-        )
-        .ok()
+        done.inspect_err(|why| warn!(folder = %dir.display(), "its jobs wait: {why}"))
+            .ok()
     }
 
     /// A queue that does not answer is asked less often.

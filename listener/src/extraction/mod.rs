@@ -165,7 +165,7 @@ fn is_for_the_queue_to_tell(done: &Result<Extracted>, settings: &ExtractionSetti
 
 /// Our exit code says that it is worth one; why, only we know.
 fn leave_to_another_try(ledger: &Ledger, job: &Job, attempt: u32, why: &Error) {
-    let (ending, words) = (Ending::Exit(TRY_AGAIN), why.with_causes());
+    let (ending, words) = (Ending::Exit(TRY_AGAIN), why.to_string());
     if let Err(also) = ledger.note_end(&job.processing_id, attempt, ending, None, &words) {
         warn!("why the job ends cannot be written down: {also}");
     }
@@ -180,7 +180,7 @@ fn verdict(done: &Result<Extracted>) -> (State, Option<String>) {
             cut_short: Some(cut_short),
             ..
         }) => (State::Failed, Some(cut_short.why.clone())),
-        Err(error) => (State::Failed, Some(error.with_causes())),
+        Err(error) => (State::Failed, Some(error.to_string())),
     }
 }
 

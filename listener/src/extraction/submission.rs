@@ -56,7 +56,7 @@ pub(super) fn taken_by(
         let saved = save(submission, |dir, fragment, run| {
             hand_in(dir, fragment, run, &mut telling.lock())
         });
-        saved.map_err(|why| why.with_causes())
+        saved.map_err(|why| why.to_string())
     }
 }
 
@@ -89,9 +89,8 @@ fn save(
         error!(
             proposal = submission.run.proposal.0,
             run = submission.run.number.0,
-            "{} is saved, and waits to be merged: {}",
-            fragment.display(),
-            why.with_causes()
+            "{} is saved, and waits to be merged: {why}",
+            fragment.display()
         );
     }
     Ok(fragment)

@@ -92,7 +92,7 @@ impl Listener {
         let look = || {
             self.look_for_usual(proposal).map_err(|why| {
                 tell_of_delay(proposal, &why, 1);
-                why.with_causes()
+                why.to_string()
             })
         };
         known.usual.entry(proposal).or_insert_with(look).clone()

@@ -38,7 +38,7 @@ impl Listener {
         };
         self.numbers.retries(&why, orders.len());
         tell_of_delay(orders[0].job.run.proposal, &why, orders.len());
-        batch.note_all(orders, &Fate::Later(why.with_causes()));
+        batch.note_all(orders, &Fate::Later(why.to_string()));
     }
 
     /// A database that failed just now is left alone: a hundred notifications for one that is locked cost the others
@@ -52,7 +52,7 @@ impl Listener {
         match &started {
             Ok(()) => self.resting.answered(folder),
             Err(why) => {
-                let (now, reason) = (Instant::now(), why.with_causes());
+                let (now, reason) = (Instant::now(), why.to_string());
                 self.resting.failed(folder, now, reason, why.is_lock());
             }
         }

@@ -73,7 +73,7 @@ fn begin(mut command: Command) -> std::io::Result<(Child, PipeReader)> {
 fn give_up(ledger: &mut Ledger, job: &Job, attempt: u32, why: &Error) {
     let id = &job.processing_id;
     let ended = ledger
-        .end(id, attempt, State::Failed, Some(&why.with_causes()), None)
+        .end(id, attempt, State::Failed, Some(&why.to_string()), None)
         .and_then(|_| ledger.settled(id, attempt));
     if let Err(error) = ended {
         warn!(

@@ -179,8 +179,7 @@ fn carry_out(dispatcher: &Dispatcher, dir: &Path, wish: Wish, jobs: &[&Job]) -> 
     let open = Ledger::open(dir)?.open_attempts()?;
     let called_off = dispatcher.call_off(dir, &ids, order).map_err(|why| {
         Failure::new(format!(
-            "the jobs do not begin any more, but the queue still has them: {}",
-            why.with_causes()
+            "the jobs do not begin any more, but the queue still has them: {why}"
         ))
         .hint(format!(
             "what runs already goes on; `runledger jobs {}` again asks the queue again",

@@ -82,9 +82,8 @@ impl Databases {
 fn ask(dispatcher: &Dispatcher, dir: &Path) {
     if let Err(why) = dispatcher.refresh(dir) {
         eprintln!(
-            "warning: this is how the jobs of {} were last seen; it cannot be asked how they are now: {}",
-            dir.display(),
-            why.with_causes()
+            "warning: this is how the jobs of {} were last seen; it cannot be asked how they are now: {why}",
+            dir.display()
         );
     }
 }
