@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
-use runledger_tests::{Finished, Site};
+use runledger_tests::{Finished, Site, eventually};
 
 const CONTEXT: &str =
     "from damnit_ctx import Variable\n\n@Variable()\ndef answer(run):\n    return 42\n";
@@ -222,15 +222,7 @@ fn the_services_say_so_and_go_on_with_other_databases() {
         ("extracted_data", LINK),
     ] {
         let site = Site::with_broker().watching(CONTEXT);
-        site.init_in("other", "5678", CONTEXT);
-        fs::copy(
-            site.db().join("facility.py"),
-            site.path("other/facility.py"),
-        )
-        .unwrap();
-        let other = site.path("other").display().to_string();
-        Finished::of(&mut site.command(&site.listener(), &["listener", "add", "5678", &other]))
-            .succeeded();
+        site.watch_another("other", "5678", CONTEXT);
         plant(&site, name, kind);
         let (mut listener, mut combiner) = (
             site.service(&["listen", "."]),
@@ -243,20 +235,12 @@ fn the_services_say_so_and_go_on_with_other_databases() {
             let sql = "SELECT value FROM run_variables WHERE name='answer' AND run=8";
             table.query_row(sql, [], |row| row.get::<_, f64>(0)).ok()
         };
-        let until = Instant::now() + PATIENCE;
-        let said = |listener: &runledger_tests::Service, combiner: &runledger_tests::Service| {
-            listener.said() + &combiner.said() + &log_of(&site)
-        };
-        while value().is_none() || !said(&listener, &combiner).contains(&format!("db/{name}")) {
-            let all = said(&listener, &combiner);
-            assert!(
-                Instant::now() < until,
-                "{name}, {}: {:?}\n{all}",
-                kind.0,
-                value()
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let said = || listener.said() + &combiner.said() + &log_of(&site);
+        eventually(
+            "the run is merged, and somebody tells of the file",
+            || format!("{name}, {}: {:?}\n{}", kind.0, value(), said()),
+            || value().is_some() && said().contains(&format!("db/{name}")),
+        );
         assert_eq!(listener.stop(), Some(0));
         assert_eq!(combiner.stop(), Some(0));
     }

@@ -1,11 +1,9 @@
 //! Names, titles, texts and messages that are meant for somebody else: for SQL, for a path, for a terminal, for a log.
 
-use std::time::{Duration, Instant};
-
 use runledger_context::run::RunId;
 use runledger_context::value::{Failure, Outcome};
 use runledger_storage::fragment::FragmentWriter;
-use runledger_tests::Site;
+use runledger_tests::{Site, eventually};
 
 const CONTEXT: &str = r#"
 from damnit_ctx import Variable
@@ -147,12 +145,11 @@ fn a_message_cannot_write_a_line_of_its_own_into_the_log() {
         ),
     );
     let mut combiner = site.service(&["combiner", "run"]);
-    let until = Instant::now() + Duration::from_secs(240);
-    while !listener.said().contains("forged") || !combiner.said().contains("forged") {
-        let all = listener.said() + &combiner.said();
-        assert!(Instant::now() < until, "{all}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(
+        "both say what was forged",
+        || listener.said() + &combiner.said(),
+        || listener.said().contains("forged") && combiner.said().contains("forged"),
+    );
     assert_eq!(listener.stop(), Some(0));
     assert_eq!(combiner.stop(), Some(0));
     let file = std::fs::read_to_string(site.listener().join("damnit.log")).unwrap();

@@ -13,6 +13,9 @@ use crate::{Kafka, python};
 /// The topic of notifications in the tests.
 const RUNS: &str = "test.runs";
 
+/// Machines can be slow, and have a lot to do.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 const OPENER: &str =
     "def open_run(proposal, run, data):\n    return {'proposal': proposal, 'run': run}\n";
 
@@ -178,6 +181,18 @@ impl Site {
         let db = self.db().display().to_string();
         let add = ["listener", "add", "1234", &db];
         Finished::of(&mut self.command(listener, &add)).succeeded();
+    }
+
+    /// The listener of a site that is [`watching`](Self::watching) has another proposal's database as well.
+    ///
+    /// # Panics
+    /// A file cannot be written.
+    pub fn watch_another(&self, folder: &str, proposal: &str, context: &str) {
+        self.init_in(folder, proposal, context);
+        let dir = self.path(folder);
+        std::fs::write(dir.join("facility.py"), OPENER).expect("the opener");
+        let add = ["listener", "add", proposal, &dir.display().to_string()];
+        Finished::of(&mut self.command(&self.listener(), &add)).succeeded();
     }
 
     /// A database in a folder of the site.
@@ -353,7 +368,7 @@ impl Site {
 /// It does not, in a time that is far longer than it should take; `explain` tells what was there.
 #[track_caller]
 pub fn eventually(what: &str, explain: impl Fn() -> String, is_true: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + PATIENCE;
     while !is_true() {
         assert!(
             Instant::now() < until,

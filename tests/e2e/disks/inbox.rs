@@ -50,15 +50,7 @@ fn a_run_that_its_database_does_not_take_waits_and_other_proposals_go_on() {
         return;
     };
     let site = Site::with_broker().watching(CONTEXT);
-    site.init_in("other", "77", CONTEXT);
-    std::fs::copy(
-        site.db().join("facility.py"),
-        site.path("other/facility.py"),
-    )
-    .expect("the opener");
-    let (folder, from) = (site.path("other").display().to_string(), site.listener());
-    let mut add = site.command(&from, &["listener", "add", "77", &folder]);
-    runledger_tests::Finished::of(&mut add).succeeded();
+    site.watch_another("other", "77", CONTEXT);
     let listener = service_on(&disk, &site, &["listen", "."]);
     let _combiner = site.service(&["combiner", "run"]);
     for (run, fault) in (1..).zip([
