@@ -84,6 +84,8 @@ steps! {
     // Databases: made, upgraded, and back.
     TableDrafted "table-drafted" "a new run table is complete under the name of its draft",
     TableNamed "table-named" "the new run table has its name",
+    ContextDrafted "context-drafted" "a new context file is complete under the name of its draft",
+    ContextNamed "context-named" "the new context file has its name, its folder may lose that in a power cut",
     BackupCopied "backup-copied" "the copy of the database is complete under the name of its draft",
     BackupMade "backup-made" "the copy of the database has its name, nothing is changed",
     VersionTaken "version-taken" "a step and its version are written, not committed",

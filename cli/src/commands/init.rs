@@ -1,13 +1,12 @@
 //! `init`.
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::Proposal;
 use runledger_context::text_file;
-use runledger_storage::database::FILE_NAME;
-use runledger_storage::{Database, sharing};
+use runledger_storage::Database;
+use runledger_storage::database::{FILE_NAME, add_context_file};
 
 use super::Site;
 use crate::arguments::Init;
@@ -22,7 +21,12 @@ pub(super) fn run(init: &Init, site: &Site) -> Result {
         .as_deref()
         .map(|like| place::existing(like, &site.config))
         .transpose()?;
-    let context = context_source(init, like.as_deref())?;
+    let source = context_source(init, like.as_deref())?;
+    let context = source
+        .as_deref()
+        .map(content)
+        .transpose()?
+        .unwrap_or_default();
     let model = like.as_deref().map(Database::open).transpose()?;
     let is_new = !dir.join(FILE_NAME).is_file();
     let mut db = if is_new {
@@ -35,7 +39,9 @@ pub(super) fn run(init: &Init, site: &Site) -> Result {
             db.add_user_variable(&variable)?;
         }
     }
-    let wrote_context = write_context(&dir.join("context.py"), context.as_deref())?;
+    let path = dir.join("context.py");
+    let wrote_context = add_context_file(&path, &context)
+        .map_err(|e| Failure::new(format!("{} cannot be written: {e}", path.display())))?;
     println!(
         "{} {}",
         if is_new {
@@ -95,21 +101,12 @@ fn context_source(init: &Init, like: Option<&Path>) -> Result<Option<PathBuf>> {
     }
 }
 
-/// False where there was one.
-fn write_context(path: &Path, source: Option<&Path>) -> Result<bool> {
-    let failed =
-        |e: std::io::Error| Failure::new(format!("{} cannot be written: {e}", path.display()));
-    // Several accounts edit it.
-    let mut file = match sharing::open(File::options().write(true).create_new(true), path) {
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
-        made => made.map_err(failed)?,
-    };
-    if let Some(source) = source {
-        let unreadable =
-            |e: std::io::Error| Failure::new(format!("{} cannot be read: {e}", source.display()));
-        io::copy(&mut text_file::open(source).map_err(unreadable)?, &mut file).map_err(failed)?;
-    }
-    Ok(true)
+fn content(source: &Path) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    text_file::open(source)
+        .and_then(|mut file| file.read_to_end(&mut content))
+        .map_err(|e| Failure::new(format!("{} cannot be read: {e}", source.display())))?;
+    Ok(content)
 }
 
 #[cfg(test)]

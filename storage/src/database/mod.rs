@@ -5,6 +5,7 @@
 //! database was opened with, then fails with [`Error::DatabaseBusy`].
 
 mod cells;
+mod context_file;
 mod create;
 mod draft;
 mod holder;
@@ -32,6 +33,7 @@ pub use holder::holder;
 pub(crate) use open::{BUSY_TIMEOUT, connect, is_writable, look_for};
 
 pub use cells::{COMPUTED, MANUAL, Saved};
+pub use context_file::add_context_file;
 pub use names::{Refusal, is_variable_name};
 pub use settings::SettingValue;
 pub use shown::Shown;

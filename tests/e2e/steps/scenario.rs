@@ -120,6 +120,7 @@ pub(crate) fn scenarios(step: Step) -> &'static [Scenario] {
         Step::MessageSent => &[Listening, MergingFirst],
         Step::MessageDelivered | Step::MessageForgotten => &[SettlingAKill, MergingFirst],
         Step::TableDrafted | Step::TableNamed => &[Making],
+        Step::ContextDrafted | Step::ContextNamed => &[Making],
         Step::BackupCopied | Step::BackupMade => &[Upgrading, Converting, Restoring],
         Step::VersionTaken | Step::VersionCommitted => &[Upgrading],
         Step::RunFileRewritten | Step::OriginalLinked => &[Converting],
