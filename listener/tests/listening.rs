@@ -149,7 +149,7 @@ fn a_locked_database_is_gone_on_with_as_soon_as_it_is_free() {
         listener.hand_in(run(1, 7), RAW).unwrap();
         // The next try would be seconds away.
         until(&mut listener, || {
-            facility.db().waiting(1).unwrap()[0].tries >= 3
+            facility.db().waiting(Some(1)).unwrap()[0].tries >= 3
         });
         drop(blocker);
         listener.work().unwrap();

@@ -10,10 +10,12 @@ use crate::failure::{Failure, Result};
 
 /// No more than anybody would read; the rest is counted.
 const AT_MOST: u32 = 1000;
+/// So many characters of a message are shown to people.
+const SHOWN: usize = 2000;
 
 /// Lists the notifications that wait.
 pub(super) fn waiting(db: &ListenerDb, as_json: bool) -> Result {
-    let letters = db.waiting(if as_json { u32::MAX } else { AT_MOST })?;
+    let letters = db.waiting((!as_json).then_some(AT_MOST))?;
     if as_json {
         return print_json(&letters.iter().map(waiting_letter).collect::<Vec<_>>());
     }
@@ -23,7 +25,7 @@ pub(super) fn waiting(db: &ListenerDb, as_json: bool) -> Result {
             "{}  {}  tried {}×  {why}",
             letter.id, letter.topic, letter.tries
         );
-        println!("    {}", String::from_utf8_lossy(&letter.payload));
+        println!("    {}", shown(&letter.payload));
     }
     match (db.depth()?, letters.len()) {
         (0, _) => println!("No notification waits."),
@@ -31,6 +33,20 @@ pub(super) fn waiting(db: &ListenerDb, as_json: bool) -> Result {
         _ => {}
     }
     Ok(())
+}
+
+/// What a message says, of a long one the beginning.
+fn shown(payload: &[u8]) -> String {
+    // No character has more than four bytes.
+    let beginning = String::from_utf8_lossy(&payload[..payload.len().min(4 * SHOWN)]);
+    match beginning.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!(
+            "{}… ({} bytes in all; --json has them)",
+            &beginning[..end],
+            payload.len()
+        ),
+        None => beginning.into_owned(),
+    }
 }
 
 fn waiting_letter(letter: &Letter) -> serde_json::Value {
@@ -50,7 +66,7 @@ pub(super) fn dead(db: &ListenerDb, as_json: bool) -> Result {
     for letter in &letters {
         let place = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset);
         println!("{}  {place}  {}", letter.id, letter.reason);
-        println!("    {}", String::from_utf8_lossy(&letter.payload));
+        println!("    {}", shown(&letter.payload));
     }
     if letters.is_empty() {
         println!("There are no dead letters.");
@@ -77,4 +93,20 @@ pub(super) fn replay(db: &mut ListenerDb, which: Letters) -> Result {
         Letters::One(id) => return Err(Failure::new(format!("there is no dead letter {id}"))),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_message_the_beginning_is_shown() {
+        assert_eq!(shown("{\"run\": 7}".as_bytes()), "{\"run\": 7}");
+        assert_eq!(shown("€".repeat(SHOWN).as_bytes()), "€".repeat(SHOWN));
+        let long = "€".repeat(SHOWN + 1);
+        let cut = format!("{}… ({} bytes", "€".repeat(SHOWN), long.len());
+        assert!(shown(long.as_bytes()).starts_with(&cut));
+        // Bytes that are no text are each one character.
+        assert!(shown(&vec![0xff; 50_000_000]).len() < 4 * SHOWN);
+    }
 }

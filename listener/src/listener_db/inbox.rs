@@ -88,18 +88,27 @@ impl ListenerDb {
     pub fn due(&self, limit: u32) -> Result<Vec<Letter>> {
         // One that is to wait for longer than any does was put off before the clock was set back.
         let is_due = format!("(next_try <= ?1 OR next_try > ?1 + {LONGEST_WAIT})");
-        self.letters(&is_due, params![now(), limit])
+        self.letters(&is_due, params![now(), limit], BYTES_AT_ONCE)
     }
 
-    /// All notifications that wait, the first that came first; at most `limit`, and fewer of large ones.
+    /// The notifications that wait, the first that came first: all, or at most `limit`, and fewer of large ones.
     ///
     /// # Errors
     /// [`crate::Error::ListenerDb`].
-    pub fn waiting(&self, limit: u32) -> Result<Vec<Letter>> {
-        self.letters("?1 IS NULL", params![None::<f64>, limit])
+    pub fn waiting(&self, limit: Option<u32>) -> Result<Vec<Letter>> {
+        let (most, bytes) = match limit {
+            Some(limit) => (limit, BYTES_AT_ONCE),
+            None => (u32::MAX, usize::MAX),
+        };
+        self.letters("?1 IS NULL", params![None::<f64>, most], bytes)
     }
 
-    fn letters(&self, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Letter>> {
+    fn letters(
+        &self,
+        which: &str,
+        values: &[&dyn rusqlite::ToSql],
+        most_bytes: usize,
+    ) -> Result<Vec<Letter>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM inbox WHERE done_at IS NULL AND {which} ORDER BY id LIMIT ?2"
         );
@@ -110,7 +119,7 @@ impl ListenerDb {
                 let letter = letter?;
                 bytes += letter.payload.len();
                 letters.push(letter);
-                if bytes >= BYTES_AT_ONCE {
+                if bytes >= most_bytes {
                     break;
                 }
             }
@@ -301,7 +310,7 @@ pub(super) mod tests {
             .unwrap();
         let due = db.due(10).unwrap();
         assert_eq!((due.len(), due[0].payload.as_slice()), (1, b"b".as_slice()));
-        let waiting = db.waiting(10).unwrap();
+        let waiting = db.waiting(Some(10)).unwrap();
         assert_eq!((waiting.len(), waiting[0].tries), (2, 1));
         assert_eq!(waiting[0].last_error.as_deref(), Some("locked"));
     }
@@ -318,6 +327,8 @@ pub(super) mod tests {
             db.keep(&[(&one, Sorted::ForUs)]).unwrap();
         }
         assert_eq!(db.due(10).unwrap().len(), 2);
+        assert_eq!(db.waiting(Some(10)).unwrap().len(), 2);
+        assert_eq!(db.waiting(None).unwrap().len(), 3);
     }
 
     #[test]

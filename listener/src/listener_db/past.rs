@@ -47,7 +47,7 @@ fn what_every_older_one_watches_and_was_told_is_gone_on_with() {
         assert_eq!(db.sites().unwrap().len(), 1, "from version {version}");
         assert!(!db.is_static().unwrap());
         let count = usize::from(version > 1);
-        let waiting = db.waiting(9).unwrap();
+        let waiting = db.waiting(Some(9)).unwrap();
         let waiting: Vec<_> = waiting.iter().map(|it| (&*it.source, it.tries)).collect();
         assert_eq!(waiting, vec![("waits", 2); count]);
         assert_eq!(db.knows("handled").unwrap(), version > 1);
