@@ -179,8 +179,11 @@ fn a_check_names_run_files_that_cannot_be_read_and_those_of_unknown_runs() {
     assert!(refused.to_string().contains("p1234_r1.h5"), "{refused}");
     assert!(!look(8).unwrap().changes());
     fs::create_dir(results.join("p1234_r9.h5")).unwrap();
-    let refused = look(9).unwrap_err();
-    assert!(refused.to_string().ends_with("it is no file"), "{refused}");
+    std::os::unix::fs::symlink("p1234_r8.h5", results.join("p1234_r10.h5")).unwrap();
+    for number in [9, 10] {
+        let refused = look(number).unwrap_err();
+        assert!(refused.to_string().ends_with("it is no file"), "{refused}");
+    }
 }
 
 #[test]

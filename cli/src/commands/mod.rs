@@ -32,7 +32,7 @@ use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
 use tracing::warn;
 
-use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand, Sandbox};
+use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand, Migrate, Sandbox};
 use crate::config::{self, Config, QueueChoice};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, Loudness};
@@ -189,7 +189,9 @@ fn only_prints(command: &Command) -> bool {
             })
             | C::Listener(_)
             | C::Proposal { .. }
+            | C::Migrate(Migrate { check: true, .. })
             | C::PythonPath
+            | C::Sandbox(Sandbox::Check { .. })
     )
 }
 

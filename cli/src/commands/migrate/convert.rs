@@ -38,7 +38,7 @@ fn tell(dir: &Path, crew: &Crew<'_>, plan: &Plan) -> Result {
     let changing = changing(&surveys);
     if !changing.is_empty() {
         println!(
-            "{} be converted, and kept in {} as they are.",
+            "{} be converted; the originals would be kept in {}.",
             report::files(changing.len(), "would", "would"),
             originals_of(crew.from)
         );

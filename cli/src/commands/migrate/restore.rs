@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// Makes the database in `dir` what a copy is, if somebody agrees.
 pub(super) fn run(dir: &Path, named: Option<&Path>, yes: bool) -> Result {
     let copy = match named {
-        Some(copy) => dir.join(copy),
+        Some(copy) => there(dir, copy)?,
         None => only(dir)?,
     };
     let question = format!(
@@ -47,6 +47,19 @@ pub(super) fn run(dir: &Path, named: Option<&Path>, yes: bool) -> Result {
         _ => println!("`runledger migrate` brings it to format {LATEST} again."),
     }
     Ok(())
+}
+
+/// The copy that is named.
+fn there(dir: &Path, named: &Path) -> Result<PathBuf> {
+    let copy = dir.join(named);
+    match copy.symlink_metadata() {
+        Ok(_) => Ok(copy),
+        Err(why) => Err(Failure::new(format!(
+            "there is no copy {}: {why}",
+            copy.display()
+        ))
+        .hint("`runledger migrate --restore` without a name takes the only copy there is, or lists them")),
+    }
 }
 
 /// The copy that is meant where none is named.

@@ -57,9 +57,9 @@ pub fn check_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
     }
 }
 
-/// To open a pipe would be to wait for somebody who writes into it.
+/// To open a pipe would be to wait for somebody who writes into it, and a link may lead to anybody's file.
 fn make_sure_of_a_file(path: &Path) -> Result<()> {
-    match std::fs::metadata(path) {
+    match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(()),
         Ok(_) => Err(Error::results(path, "it is no file".into())),
         Err(source) => Err(Error::File {
