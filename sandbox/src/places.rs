@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// What programs read on every Linux.
-const SYSTEM: [&str; 9] = [
+pub(crate) const SYSTEM: [&str; 9] = [
     "/bin",
     "/etc",
     "/lib",

@@ -1,8 +1,11 @@
 //! What a site can set about the sandbox: the group `[sandbox]` of the configuration.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::places::SYSTEM;
 
 /// The group `[sandbox]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +87,14 @@ impl Settings {
         self.mode == Mode::On
     }
 
+    /// Whether a file lies in a place that every context file may read in the sandbox.
+    pub fn lets_read(&self, file: &Path) -> bool {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
+        let named = self.read.iter().chain(&self.write).map(String::as_str);
+        let mut places = SYSTEM.into_iter().chain(named).map(Path::new);
+        self.is_on() && places.any(|place| whole(file).starts_with(whole(place)))
+    }
+
     /// Everything that makes no sense in it, each with what to do about it.
     pub fn problems(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -130,5 +141,27 @@ mod tests {
         };
         assert_eq!(settings.problems().len(), 5, "{:#?}", settings.problems());
         assert_eq!(Settings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_in_the_systems_folders_or_in_those_that_are_named_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (named, other) = (dir.path().join("named"), dir.path().join("other"));
+        for folder in [&named, &other] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let linked = dir.path().join("linked.toml");
+        std::os::unix::fs::symlink("/etc/passwd", &linked).unwrap();
+        let mut settings = Settings {
+            mode: Mode::On,
+            read: vec![named.display().to_string()],
+            ..Settings::default()
+        };
+        for file in [Path::new("/etc/site.toml"), &linked, &named.join("a.toml")] {
+            assert!(settings.lets_read(file), "{}", file.display());
+        }
+        assert!(!settings.lets_read(&other.join("a.toml")));
+        settings.mode = Mode::Off;
+        assert!(!settings.lets_read(Path::new("/etc/site.toml")));
     }
 }

@@ -1,4 +1,5 @@
-//! A configuration that others can read although there are passwords in it, or write: it names the programs that are run.
+//! A configuration that others, or context files in their sandbox, can read although there are passwords in it, or that
+//! others can write: it names the programs that are run.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -22,6 +23,14 @@ pub(crate) fn exposed(config: &Config, file: Option<&Path>) -> Vec<String> {
     if let Some(remedy) = remedy(mode, is_ours).filter(|_| !secrets.is_empty()) {
         found.push(format!(
             "others can read {}, and there are secrets in it: {}; say `{remedy}` to it, and change those that were read",
+            file.display(),
+            secrets.join(", ")
+        ));
+    }
+    if config.sandbox.lets_read(file) && !secrets.is_empty() {
+        found.push(format!(
+            "context files can read {} in their sandbox, and there are secrets in it: {}; put it into a folder that they \
+             do not read, neither /etc nor one of `[sandbox]`",
             file.display(),
             secrets.join(", ")
         ));
@@ -80,6 +89,23 @@ mod tests {
             assert_eq!(told(mode, &plain), of_plain, "{mode:o}");
             assert_eq!(told(mode, &secret), of_secret, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_file_with_a_password_lies_where_no_context_file_reads() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("runledger.toml");
+        std::fs::write(&file, "").expect("a file");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+        let mut config = Config::of(Profile::Maxwell);
+        config.updates.properties = Properties::from([("sasl.password".into(), "x".into())]);
+        config.sandbox.read = vec![dir.path().display().to_string()];
+        assert_eq!(exposed(&config, Some(&file)).len(), 0);
+        config.sandbox.mode = runledger_sandbox::Mode::On;
+        let told = exposed(&config, Some(&file));
+        assert!(told[0].contains("in their sandbox"), "{told:?}");
+        config.updates.properties = Properties::default();
+        assert_eq!(exposed(&config, Some(&file)).len(), 0);
     }
 
     #[test]
