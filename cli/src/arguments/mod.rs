@@ -28,6 +28,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::logging::LogFormat;
 
+/// What stands over the options that each command has, below its own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Looks at every run as soon as its data is there: evaluates your context file, keeps the results,
 /// fills the table.
 ///
@@ -41,21 +44,22 @@ use crate::logging::LogFormat;
 )]
 pub(crate) struct Arguments {
     /// Configuration file [default: $RUNLEDGER_CONFIG, or runledger.toml in the folder at work]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
     /// Say more (-v: debug, -vv: trace)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 
     /// Say only what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
     /// How the log on stderr, and the listener's damnit.log, look
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_enum,
         value_name = "FORMAT",
         default_value_t

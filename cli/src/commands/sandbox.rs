@@ -63,13 +63,13 @@ fn print(offer: &Offer, settings: &Settings) {
     let columns = offer.parts.iter().chain([&offer.together]);
     let columns: Vec<&Tried> = columns.collect();
     println!(
-        "{:<50}{:<12}{:<10}{:<9}all",
+        "{:<50}{:<12}{:<10}{:<10}all",
         "", "namespaces", "landlock", "seccomp"
     );
     for (name, what) in ATTEMPTS {
         let words: Vec<&str> = columns.iter().map(|tried| outcome(tried, name)).collect();
         println!(
-            "{what:<50}{:<12}{:<10}{:<9}{}",
+            "{what:<50}{:<12}{:<10}{:<10}{}",
             words[0], words[1], words[2], words[3]
         );
     }
