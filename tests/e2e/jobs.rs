@@ -1,10 +1,7 @@
 //! `jobs` and `reprocess` on this machine, as users type them.
 
-use std::time::{Duration, Instant};
-
 use nix::sys::signal::Signal;
-use runledger_listener::kafka::{Consumer, ConsumerSettings, Properties, Start};
-use runledger_tests::{Finished, Service, Site, eventually};
+use runledger_tests::{Clients, Finished, Service, Site, eventually};
 use serde_json::Value;
 
 /// Waits as long as there is a file `wait`; run 8 dies while there is a file `die`.
@@ -286,33 +283,6 @@ fn jobs_are_cancelled_stopped_killed_and_tried_again() {
     );
 }
 
-/// Waits until the clients of a database are told that a job has ended.
-fn until_clients_hear_of_the_end(site: &Site, id: &str) {
-    let db_id = site.text("SELECT value FROM metameta WHERE key='db_id'");
-    let consumer = Consumer::new(ConsumerSettings {
-        brokers: site.broker_address.clone(),
-        topics: vec![format!("test.damnit.db-{}", db_id.expect("an identity"))],
-        group_id: "looks".into(),
-        start: Start::Earliest,
-        properties: Properties::new(),
-    });
-    let consumer = consumer.expect("a consumer");
-    let until = Instant::now() + Duration::from_secs(60);
-    let mut told = Vec::new();
-    while !told.iter().any(|told: &Value| {
-        told["msg_kind"] == "processing_finished" && told["data"]["processing_id"] == id
-    }) {
-        assert!(Instant::now() < until, "{told:#?}");
-        let messages = consumer
-            .poll(Duration::from_millis(200), 100)
-            .expect("messages");
-        let told_now = messages
-            .iter()
-            .map(|message| serde_json::from_slice(&message.payload));
-        told.extend(told_now.map(|told| told.expect("JSON")));
-    }
-}
-
 #[test]
 fn clients_hear_of_a_job_that_is_called_off() {
     let site = Site::with_broker();
@@ -320,7 +290,12 @@ fn clients_hear_of_a_job_that_is_called_off() {
     let mut watch = begun(&site, &["7", "9", "10"], 2);
     let id = id(&site, 10);
     site.run(&["jobs", "cancel", &id, "--yes"]).succeeded();
-    until_clients_hear_of_the_end(&site, &id);
+    let clients = Clients::of(&site);
+    eventually(
+        "the clients are told that the job has ended",
+        || format!("{:#?}", clients.told()),
+        || clients.told().ended.contains(&id),
+    );
     remove(&site, "wait");
     assert_eq!(watch.end(), Some(3), "{}", watch.said());
 }

@@ -1,10 +1,6 @@
 //! From a notification on Kafka to a row in the table and an update to the clients.
 
-use std::time::Duration;
-
-use runledger_listener::kafka::{Consumer, ConsumerSettings, Properties, Start};
-use runledger_listener::message::Message;
-use runledger_tests::{Service, Site, eventually};
+use runledger_tests::{Clients, Service, Site, eventually};
 
 const CONTEXT: &str = r#"
 import numpy as np
@@ -107,27 +103,13 @@ fn a_notification_becomes_a_row_and_the_clients_are_told_in_order() {
 #[test]
 fn new_values_are_announced_when_they_are_in_the_table() {
     let site = facility();
-    let identity = site.text("SELECT value FROM metameta WHERE key='db_id'");
-    let consumer = Consumer::new(ConsumerSettings {
-        brokers: site.broker_address.clone(),
-        topics: vec![format!("test.damnit.db-{}", identity.expect("an identity"))],
-        group_id: "onlooker".into(),
-        start: Start::Earliest,
-        properties: Properties::new(),
-    });
-    let consumer = consumer.expect("a consumer");
+    let clients = Clients::of(&site);
     let listener = site.service(&["listen", "."]);
     let combiner = site.service(&["combiner", "run"]);
     site.announce("migration_complete", 7);
     let why = explain(&site, [&listener, &combiner]);
     eventually("new values are announced", &why, || {
-        let heard = consumer
-            .poll(Duration::from_millis(20), 100)
-            .expect("messages");
-        let has_values = |message: &Message| {
-            String::from_utf8_lossy(&message.payload).contains("run_values_updated")
-        };
-        let announced = heard.iter().any(has_values);
+        let announced = clients.told().runs.contains(&7);
         // At the instant in which the news is here.
         assert!(!announced || site.number(ENERGY) == Some(1.5));
         announced

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: a site in a temporary folder, and the real programs at work in it.
 
 mod client;
+mod clients;
 mod faulty_disk;
 mod kafka;
 mod mount;
@@ -17,6 +18,7 @@ mod vitals;
 mod wire;
 
 pub use client::{needs_window, python, script};
+pub use clients::{Clients, Told};
 pub use faulty_disk::FaultyDisk;
 pub use kafka::{Frozen, Kafka};
 pub use mount::Mount;

@@ -4,7 +4,6 @@
 
 mod at_work;
 mod books;
-mod clients;
 mod evaluations;
 mod length;
 mod outcome;
@@ -16,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use at_work::jobs_in;
 use books::Books;
-use clients::Clients;
 use length::Length;
 use outcome::{Ageing, Outcome};
 use results::{in_table, left_over, wrong_results};
-use runledger_tests::{Kafka, Service, Site, Slurm, python, script};
+use runledger_tests::{Clients, Kafka, Service, Site, Slurm, python, script};
 use stage::{Stage, random};
 
 /// The longest time from a round's first run to its blow.
@@ -109,7 +107,7 @@ fn check_the_books(stage: &Stage<'_>) -> Books {
     assert!(wrong.is_empty(), "{wrong:#?}\n{}", stage.explain());
     let clients = Clients::of(site);
     stage.eventually("each update was told", || {
-        let told = clients.told();
+        let told = clients.told().runs;
         finished.keys().all(|run| told.contains(run))
     });
     assert!(jobs_in(&site.db()).is_empty(), "{}", stage.explain());

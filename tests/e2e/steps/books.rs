@@ -1,14 +1,11 @@
 //! The books of one run: inbox, ledger, table, run file, folder and messages have to agree.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use runledger_context::run::RunId;
-use runledger_listener::kafka::{Consumer, ConsumerSettings, Properties, Start};
 use runledger_listener::ledger::{Entry, Ledger, State};
 use runledger_storage::{CellValue, fragment, run_file};
-use runledger_tests::Site;
+use runledger_tests::{Clients, Site};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::stop::{names_in, until};
@@ -159,8 +156,7 @@ impl<'a> Books<'a> {
         let Some(clients) = &self.clients else {
             return Ok(());
         };
-        clients.listen();
-        let told = clients.told.borrow();
+        let told = clients.told();
         let jobs = jobs(self.site);
         let is_missing = |job: &&Entry| !told.ended.contains(&job.job.processing_id);
         let missing: Vec<&Entry> = jobs.iter().filter(is_missing).collect();
@@ -207,53 +203,4 @@ impl<'a> Books<'a> {
 
 fn is(so: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
     so.then_some(()).ok_or_else(otherwise)
-}
-
-/// What the clients have heard.
-#[derive(Default)]
-struct Told {
-    runs: BTreeSet<u32>,
-    ended: BTreeSet<String>,
-}
-
-struct Clients {
-    consumer: Consumer,
-    told: RefCell<Told>,
-}
-
-impl Clients {
-    fn of(site: &Site) -> Self {
-        let identity = site.text("SELECT value FROM metameta WHERE key='db_id'");
-        let consumer = Consumer::new(ConsumerSettings {
-            brokers: site.broker_address.clone(),
-            topics: vec![format!("test.damnit.db-{}", identity.expect("an identity"))],
-            group_id: "clients".into(),
-            start: Start::Earliest,
-            properties: Properties::new(),
-        });
-        Self {
-            consumer: consumer.expect("a consumer"),
-            told: RefCell::default(),
-        }
-    }
-
-    fn listen(&self) {
-        let more = self.consumer.poll(Duration::from_millis(50), 1000);
-        let mut told = self.told.borrow_mut();
-        for message in more.expect("messages") {
-            let update: serde_json::Value = serde_json::from_slice(&message.payload).expect("JSON");
-            let data = &update["data"];
-            match update["msg_kind"].as_str() {
-                Some("run_values_updated") => {
-                    let run = data["run"].as_u64().and_then(|run| u32::try_from(run).ok());
-                    told.runs.extend(run);
-                }
-                Some("processing_finished") => {
-                    let id = data["processing_id"].as_str().map(str::to_owned);
-                    told.ended.extend(id);
-                }
-                _ => {}
-            }
-        }
-    }
 }
