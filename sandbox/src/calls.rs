@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nix::libc;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, apply_filter,
+    SeccompRule, apply_filter, sock_filter,
 };
 
 use crate::order::Order;
@@ -61,6 +61,9 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWCGROUP,
 ];
 
+/// From this number on calls are those of another set (x32, on x86_64), by which all of the above could be made as well.
+const OTHER_SET: u32 = 0x4000_0000;
+
 /// From now on these calls fail in this process and its children.
 pub(crate) fn refuse(order: &Order) -> Result<()> {
     let missing = |why: String| Error::Missing {
@@ -73,7 +76,7 @@ pub(crate) fn refuse(order: &Order) -> Result<()> {
     Ok(())
 }
 
-fn programs(order: &Order) -> seccompiler::Result<[BpfProgram; 2]> {
+fn programs(order: &Order) -> seccompiler::Result<[BpfProgram; 3]> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         REFUSED.into_iter().map(|call| (call, Vec::new())).collect();
     let clones = NEW_NAMESPACES.into_iter().map(has_flag);
@@ -81,7 +84,34 @@ fn programs(order: &Order) -> seccompiler::Result<[BpfProgram; 2]> {
     rules.insert(libc::SYS_socket, vec![other_family(order)?]);
     // Its flags lie in memory, where no filter can look: programs go on to clone(2) where there is none.
     let newer = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    Ok([program(rules, libc::EPERM)?, program(newer, libc::ENOSYS)?])
+    Ok([
+        program(rules, libc::EPERM)?,
+        program(newer, libc::ENOSYS)?,
+        without_other_set(),
+    ])
+}
+
+/// The crate's rules are for single calls: this is what seccomp(2) is given for a range.
+fn without_other_set() -> BpfProgram {
+    let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs()).into();
+    let instruction = |code: u32, jt, jf, k| sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    vec![
+        // The call's number is the first word of what the filter is shown.
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, OTHER_SET),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, refused),
+        instruction(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            SeccompAction::Allow.into(),
+        ),
+    ]
 }
 
 fn program(

@@ -81,7 +81,7 @@ const ATTEMPTS: [(&str, &str); 19] = [
 ];
 
 /// What may be barred elsewhere, too; or what the parts without a file system of their own cannot bar.
-const MORE: [(&str, &str); 11] = [
+const MORE: [(&str, &str); 12] = [
     (
         "socket_file",
         "s = socket.socket(socket.AF_UNIX)\ns.connect(OUTSIDE + '/socket')\nreturn 1",
@@ -120,6 +120,11 @@ const MORE: [(&str, &str); 11] = [
         "open('/proc/sysrq-trigger', 'r+b').close()\nreturn 1",
     ),
     ("vsock", "socket.socket(40, socket.SOCK_STREAM)\nreturn 1"),
+    // Kernels that do not have the other set of calls say so: ENOSYS, and not EPERM.
+    (
+        "other_set_of_calls",
+        "libc.syscall(0x40000000 + 39)\nreturn int(ctypes.get_errno() != 1)",
+    ),
 ];
 
 /// The names of the attempts that got through.
