@@ -1,5 +1,6 @@
 //! The absences that `docs/ARCHITECTURE.md` means: each library has its room, and what decides does nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the program.
@@ -78,6 +79,24 @@ fn each_library_is_used_in_its_room_only() {
             let is_at_home = rooms.iter().any(|room| name.starts_with(room));
             assert!(is_at_home, "{name} uses {library}");
         }
+    }
+}
+
+#[test]
+fn each_room_uses_those_that_the_document_says() {
+    let text = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let document = text("docs/ARCHITECTURE.md");
+    for room in PROGRAM {
+        let mut lines = document.lines();
+        let line = lines.find(|line| line.starts_with(&format!("| `{room}/` |")));
+        let may_use = line.and_then(|line| line.split('|').nth(4)).unwrap();
+        let named: BTreeSet<&str> = may_use.split('`').skip(1).step_by(2).collect();
+        let manifest = text(&format!("{room}/Cargo.toml"));
+        let used = manifest
+            .lines()
+            .filter_map(|line| line.strip_prefix("runledger-")?.split(['.', ' ']).next());
+        let used: BTreeSet<&str> = used.collect();
+        assert!(may_use.trim() == "all" || used == named, "{room}: {used:?}");
     }
 }
 
