@@ -9,6 +9,7 @@ mod ending;
 mod ends;
 mod jobs;
 mod line;
+mod making;
 mod merged;
 mod outbox;
 #[cfg(test)]
@@ -111,6 +112,8 @@ impl Ledger {
     /// [`Error::Ledger`], naming the file.
     pub fn open_with_patience(database_dir: &Path, patience: Duration) -> Result<Self> {
         let path = database_dir.join("ledger.sqlite");
+        // What keeps it from being made is told by SQLite.
+        let _ = making::make_sure_of(&path);
         let connection = prepare(&path, patience).map_err(|reason| Error::Ledger {
             path: path.clone(),
             reason,

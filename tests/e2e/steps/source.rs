@@ -48,6 +48,7 @@ const NOTHING: &str = "nothing lasts by it";
 /// Functions with effects that no step follows, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("storage/src/fragment/salvaging.rs", "forget_drafts", DRAFT),
+    ("listener/src/ledger/making.rs", "make_sure_of", AGAIN),
     ("listener/src/ledger/mod.rs", "await_turn", NOTHING),
     ("listener/src/listener_db/inbox.rs", "hurry", ALONE),
     ("storage/src/database/mod.rs", "await_turn", NOTHING),
