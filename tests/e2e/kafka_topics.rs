@@ -10,7 +10,7 @@ use runledger_listener::kafka::{Producer, ProducerSettings, Properties};
 use runledger_listener::ledger::Ledger;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
 use runledger_listener::updates::{FILE_SUBMISSIONS, Update};
-use runledger_tests::{Finished, Kafka, Service, Site, eventually};
+use runledger_tests::{Finished, Kafka, Service, Site, eventually, monitor_address, numbers};
 
 const CONTEXT: &str = "
 from damnit_ctx import Variable
@@ -128,11 +128,15 @@ fn a_topic_that_is_removed_and_made_anew_is_read_from_its_beginning() {
 }
 
 #[test]
-fn what_the_broker_removed_unread_is_counted_in_the_log_and_the_rest_is_read() {
+fn what_the_broker_removed_unread_is_counted_and_the_rest_is_read() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
     let site = hearing(&kafka, "\"test.kept\"");
+    site.configure(
+        "[updates]\n",
+        "[monitor]\naddress = \"127.0.0.1:0\"\n[updates]\n",
+    );
     kafka.administer(&["make", "test.kept", "1"]);
     let mut listener = site.service(&["listen", "."]);
     announce(&site, "test.kept", 1..=2);
@@ -143,6 +147,10 @@ fn what_the_broker_removed_unread_is_counted_in_the_log_and_the_rest_is_read() {
     let listener = site.service(&["listen", "."]);
     are_there(&site, &listener, [1, 2, 5, 6]);
     assert!(listener.said().contains("missed=2"), "{}", listener.said());
+    let monitored = || numbers(&monitor_address(&listener));
+    eventually("a monitor reads it", monitored, || {
+        monitored().contains("runledger_missed_total 2\n")
+    });
     // The same for one that is at work: it cannot read while it is stopped, but for what was under way.
     listener.signal(Signal::SIGSTOP);
     announce(&site, "test.kept", 7..=10);

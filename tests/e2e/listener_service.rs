@@ -1,12 +1,12 @@
 //! The listener as an operator has it: signals, a service manager, and a log that programs read.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use runledger_tests::{Finished, Service, Site, eventually};
+use runledger_tests::{Finished, Service, Site, eventually, monitor_address, numbers};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -352,29 +352,6 @@ fn lines_of(log: &str, event: &str, run: u32) -> Vec<Value> {
     let is_it =
         |line: &Value| line["message"] == event && line["proposal"] == 1234 && line["run"] == run;
     log.lines().map(read).filter(is_it).collect()
-}
-
-/// Where the listener said last that its numbers are.
-fn monitor_address(listener: &Service) -> String {
-    let before = "numbers for a monitor are at http://";
-    eventually(
-        "it tells its address",
-        || listener.said(),
-        || listener.said().contains(before),
-    );
-    let said = listener.said();
-    let at = said.rsplit(before).next().expect("what follows");
-    at.split('/').next().expect("an address").to_owned()
-}
-
-fn numbers(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("the monitor's address");
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .expect("a question");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    answer
 }
 
 #[test]

@@ -197,6 +197,11 @@ impl Consumer {
         self.inner().context().lag()
     }
 
+    /// How many messages the broker removed before they were read (its retention), since the last call.
+    pub fn take_missed(&self) -> u64 {
+        self.inner().context().take_missed()
+    }
+
     /// Whether this member has been given its share of the partitions.
     pub fn has_joined(&self) -> bool {
         self.inner()

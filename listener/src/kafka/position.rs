@@ -1,6 +1,6 @@
 //! Where a group begins to read a partition: that it has never read, or of which the broker no longer has what comes next.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub(super) struct Positions {
     /// The clock was set back.
     is_stale: AtomicBool,
     lag: Mutex<Lag>,
+    /// Messages that the broker removed before they were read, since somebody asked.
+    missed: AtomicU64,
 }
 
 /// Partitions that were given to us and that we could not begin to read. The library lets the group wait for us
@@ -68,12 +70,18 @@ impl Positions {
             is_lost: AtomicBool::default(),
             is_stale: AtomicBool::default(),
             lag: Mutex::default(),
+            missed: AtomicU64::default(),
         }
     }
 
     /// How far the group is behind, as the library last told.
     pub(super) fn lag(&self) -> Lag {
         self.lag.lock().map(|lag| lag.clone()).unwrap_or_default()
+    }
+
+    /// How many messages the broker removed before they were read, since the last call.
+    pub(super) fn take_missed(&self) -> u64 {
+        self.missed.swap(0, Ordering::Relaxed)
     }
 
     fn given(&self) -> MutexGuard<'_, Option<Given>> {
@@ -118,9 +126,10 @@ impl Positions {
     fn assign(&self, consumer: &BaseConsumer<Self>, given: &TopicPartitionList) -> KafkaResult<()> {
         let begun = self
             .with_positions(consumer, given)
-            .and_then(|(all, new)| begin(consumer, &all, &new));
-        match begun {
-            Ok(()) => {
+            .and_then(|(all, new, missed)| begin(consumer, &all, &new).map(|()| missed));
+        match &begun {
+            Ok(missed) => {
+                self.missed.fetch_add(*missed, Ordering::Relaxed);
                 info!(target: "kafka", partitions = given.count(), "joined the group");
                 self.members.changed();
             }
@@ -131,22 +140,25 @@ impl Positions {
                 });
             }
         }
-        begun
+        begun.map(drop)
     }
 
-    /// All partitions with where to go on, and of them those that begin now.
+    /// All partitions with where to go on, of them those that begin now, and how many messages these have missed.
     fn with_positions(
         &self,
         consumer: &BaseConsumer<Self>,
         given: &TopicPartitionList,
-    ) -> KafkaResult<(TopicPartitionList, TopicPartitionList)> {
+    ) -> KafkaResult<(TopicPartitionList, TopicPartitionList, u64)> {
         let mut all = consumer.committed_offsets(given.clone(), PATIENCE)?;
-        let mut new = TopicPartitionList::new();
+        let (mut new, mut missed) = (TopicPartitionList::new(), 0);
         for mut one in all.elements() {
             let kept = consumer.fetch_watermarks(one.topic(), one.partition(), PATIENCE)?;
             let place = (one.topic(), one.partition());
             let first = match one.offset() {
-                Offset::Offset(next) => in_reach(place, next, kept),
+                Offset::Offset(next) => {
+                    missed += u64::try_from(kept.0 - next).unwrap_or(0);
+                    in_reach(place, next, kept)
+                }
                 _ => Some(self.first(consumer, place, kept)?),
             };
             if let Some(first) = first {
@@ -154,7 +166,7 @@ impl Positions {
                 one.set_offset(Offset::Offset(first))?;
             }
         }
-        Ok((std::mem::take(&mut all), new))
+        Ok((std::mem::take(&mut all), new, missed))
     }
 
     fn first(

@@ -39,6 +39,7 @@ impl Listener {
         }
         self.measured = Some(Instant::now());
         self.numbers.set_lag(&consumer.lag());
+        self.numbers.missed(consumer.take_missed());
         for (state, jobs) in self.dispatch.by_state() {
             self.numbers.jobs().set(state.as_str(), jobs);
         }

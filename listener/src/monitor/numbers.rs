@@ -34,6 +34,7 @@ const DURATIONS: [f64; 12] = [
 pub struct Numbers {
     registry: Arc<Registry>,
     lag: Gauges<2>,
+    missed: Counter,
     inbox: Gauge,
     oldest: Gauge<f64, AtomicU64>,
     dead: Gauge,
@@ -56,6 +57,7 @@ impl Numbers {
         let mut numbers = Self {
             registry: Arc::default(),
             lag: Family::default(),
+            missed: Counter::default(),
             inbox: Gauge::default(),
             oldest: Gauge::default(),
             dead: Gauge::default(),
@@ -94,6 +96,11 @@ impl Numbers {
             "consumer_lag",
             "Messages that the group has not read yet",
             self.lag.clone(),
+        );
+        all.register(
+            "missed",
+            "Messages that the broker removed before they were read",
+            self.missed.clone(),
         );
         all.register(
             "inbox",
@@ -161,6 +168,11 @@ impl Numbers {
             ];
             self.lag.get_or_create(&labels).set(*messages);
         }
+    }
+
+    /// So many messages more were removed by the broker before they were read.
+    pub(crate) fn missed(&self, messages: u64) {
+        self.missed.inc_by(messages);
     }
 
     /// How many notifications wait, the oldest for how long; and how many dead letters there are.
@@ -232,6 +244,7 @@ mod tests {
     fn a_monitor_reads_every_number_with_its_labels() {
         let numbers = Numbers::default();
         numbers.set_lag(&vec![("test.r2d2".into(), 0, 12)]);
+        numbers.missed(6);
         numbers.set_inbox(3, Duration::from_millis(1500), 2);
         numbers.event("job");
         numbers.retries(&Error::Queue("full".into()), 4);
@@ -247,6 +260,7 @@ mod tests {
                 "\"} 1"
             ),
             "runledger_consumer_lag{topic=\"test.r2d2\",partition=\"0\"} 12",
+            "runledger_missed_total 6",
             "runledger_inbox 3",
             "runledger_inbox_oldest_seconds 1.5",
             "runledger_dead_letters 2",
