@@ -245,6 +245,7 @@ fn every_command_has_a_help_with_an_example() {
         &["listener", "databases"],
         &["listener", "config"],
         &["listener", "dead-letters"],
+        &["listener", "inbox"],
         &["listen"],
         &["extract"],
         &["reprocess"],
@@ -259,6 +260,10 @@ fn every_command_has_a_help_with_an_example() {
         &["combiner", "now"],
         &["table"],
         &["config", "check"],
+        &["migrate"],
+        &["migrate", "v0-to-v1"],
+        &["migrate", "intermediate-v1"],
+        &["sandbox", "check"],
         &["demo"],
         &["completions"],
     ] {

@@ -29,6 +29,8 @@ fn an_old_database_is_checked_brought_to_the_present_format_and_back() {
     // Now there are two.
     site.run(&["migrate", "--restore", "--yes"])
         .failed(2, &["several copies", "runs.v2-backup.sqlite (v2)"]);
+    site.run(&["migrate", "--restore", "runs.v3-backup.sqlite", "--yes"])
+        .failed(1, &["there is no copy", "runs.v3-backup.sqlite"]);
     site.run(&["migrate", "--restore", "runs.v4-backup.sqlite", "--yes"])
         .succeeded();
     let checked = site
