@@ -203,10 +203,14 @@ fn evaluate(
     worker.on_submission(submission::taken_by(telling.clone(), only));
     let selection = selection(worker.manifest(), job, settings);
     let work = Work::of(job, &selection, worker.manifest(), !enclosure.is_built_in);
+    let place = match settings.sandbox.is_on() {
+        true => " in a sandbox",
+        false => "",
+    };
     info!(
         proposal = job.run.proposal.0,
         run = job.run.number.0,
-        "evaluating {} of {} variables",
+        "evaluating {} of {} variables{place}",
         work.count(),
         worker.manifest().variables.len()
     );

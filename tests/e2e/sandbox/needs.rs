@@ -58,6 +58,8 @@ fn all_work(stage: &Stage, needs: &[(&str, &str)]) {
     stage.context(needs);
     std::fs::write(stage.site.db().join("mine.py"), "ONE = 1\n").unwrap();
     let finished = stage.extract().succeeded();
+    let told = finished.stderr.contains("variables in a sandbox");
+    assert!(told, "{}", finished.stderr);
     for (name, _) in needs {
         let value = stage.value(name);
         assert!(
