@@ -66,12 +66,14 @@ fn a_file_is_on_the_disk_before_it_gets_its_name_and_its_folder_after() {
     );
     let named: Vec<usize> = (0..calls.len())
         .filter(|&at| !calls[at].contains("sync(") && !calls[at].contains("ENOENT"))
-        .filter(|&at| calls[at].contains("/extracted_data/") && calls[at].contains(".h5\""))
+        .filter(|&at| calls[at].contains("p1234_r7.") && calls[at].contains(".h5\""))
         .collect();
     // The fragment and the run's file.
     assert!(named.len() >= 2, "{calls:#?}");
     for at in named {
+        // The folder is named by its descriptor there.
         let draft = calls[at].split('"').nth(1).unwrap();
+        let draft = &draft[draft.rfind('/').unwrap()..];
         let is_synced = |call: &String, path: &str| {
             call.contains("sync(") && call.contains(&format!("{path}>"))
         };
