@@ -255,7 +255,12 @@ fn news_that_the_broker_finds_too_large_is_told_in_parts() {
     let Some(kafka) = Kafka::start(&["test.damnit.file_submissions"]) else {
         return;
     };
-    kafka.administer(&["make", "test.small", "1", "max.message.bytes=100000"]);
+    kafka.administer(&[
+        "make",
+        "test.damnit.db-small",
+        "1",
+        "max.message.bytes=100000",
+    ]);
     let folder = tempfile::tempdir().expect("a folder");
     let settings = PublisherSettings {
         broker: Some(kafka.address.clone()),
@@ -265,7 +270,7 @@ fn news_that_the_broker_finds_too_large_is_told_in_parts() {
     let names: Vec<String> = (0..8000).map(|n| format!("{n:050}")).collect();
     let values = Update::values(RunId::new(1, 1), names.iter().map(String::as_str));
     publisher
-        .publish_lasting(folder.path(), "test.small", &values)
+        .publish_lasting(folder.path(), "test.damnit.db-small", &values)
         .expect("the outbox");
     publisher
         .publish_lasting(folder.path(), FILE_SUBMISSIONS, &values)
@@ -283,11 +288,12 @@ fn news_that_the_broker_finds_too_large_is_told_in_parts() {
         },
     );
     let site = Site::quiet();
-    for (topic, parts) in [("test.small", 8), (FILE_SUBMISSIONS, 1)] {
+    for (topic, parts) in [("test.damnit.db-small", 8), (FILE_SUBMISSIONS, 1)] {
         let parts = parts.to_string();
         let arguments = [&kafka.address, topic, "--messages", &parts];
         let heard = site.python("follow_updates.py", &arguments.map(AsRef::as_ref));
-        assert_eq!(heard.code, Some(0), "{topic}");
+        let lengths: Vec<usize> = heard.stdout.lines().map(str::len).collect();
+        assert_eq!(heard.code, Some(0), "{topic}: {lengths:?}");
         assert!(
             names
                 .iter()
