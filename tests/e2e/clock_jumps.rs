@@ -8,6 +8,9 @@ use nix::sys::signal::Signal;
 use runledger_listener::ledger::Ledger;
 use runledger_tests::{Kafka, Service, Site, eventually, preload};
 
+/// What a client says that begins anew.
+const SET_BACK: &str = "clock was set back";
+
 const CONTEXT: &str =
     "from damnit_ctx import Variable\n\n@Variable()\ndef energy(run):\n    return 1.5\n";
 /// A supervisor may kill what takes longer.
@@ -110,12 +113,29 @@ fn a_clock_that_is_set_back_and_ahead_by_hours_stalls_nothing() {
     );
     // Back once more, and no message comes that would wake anybody.
     std::thread::sleep(Duration::from_secs(2));
+    let began_anew = || {
+        services
+            .each_ref()
+            .map(|one| one.said().matches(SET_BACK).count())
+    };
+    let before = began_anew();
     clocked.set(-3);
     let listener = &services[0];
     let said = || listener.said();
     eventually("it hears its keeper", said, || {
         listener.signal(Signal::SIGHUP);
         said().contains("the new settings are in force")
+    });
+    let all_said = || services.each_ref().map(Service::said).join("\n---\n");
+    // Who is about to join has to wait for the broker.
+    eventually("both are in their groups again", all_said, || {
+        let is_in =
+            |one: &Service| one.said().rfind("joined the group") > one.said().rfind(SET_BACK);
+        began_anew()
+            .iter()
+            .zip(&before)
+            .all(|(now, before)| now > before)
+            && services.iter().all(is_in)
     });
     services.iter_mut().for_each(stops_in_time);
     for service in &services {

@@ -29,7 +29,7 @@ pub(crate) fn may_have_networks() -> bool {
     let mut both = with_path(Command::new("unshare"));
     let tried = both
         .args([
-            "--net", "ip", "link", "add", "a", "type", "veth", "peer", "name", "b",
+            "--net", "ip", "link", "add", "name", "wire", "type", "veth", "peer", "name", "end",
         ])
         .output();
     match tried {
