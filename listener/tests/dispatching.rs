@@ -282,6 +282,27 @@ fn a_job_that_waits_for_ever_is_taken_out_and_submitted_anew() {
 }
 
 #[test]
+fn a_job_that_was_taken_out_by_a_listener_that_died_just_then_is_submitted_anew() {
+    let (folder, recorder) = (database(), Arc::new(Recorder::default()));
+    let job = planned(folder.path(), 7);
+    let dispatch = started(&recorder, Limits::default());
+    dispatch.look_at(folder.path());
+    eventually("it is submitted", || entry(&job).state == State::Pending);
+    // What that one wrote down before it took the job out.
+    let ledger = Ledger::open(folder.path()).unwrap();
+    let waits = "it would have waited for ever in its queue: held";
+    ledger.remark(&job.processing_id, waits).unwrap();
+    recorder.say("1", account(Fault::Person, "cancelled in Slurm by root"));
+    dispatch.look_at(folder.path());
+    eventually("another one is submitted", || recorder.batches().len() == 2);
+    eventually("it waits there", || entry(&job).state == State::Pending);
+    // From now on it is a person who does so.
+    recorder.say("2", account(Fault::Person, "cancelled in Slurm by root"));
+    dispatch.look_at(folder.path());
+    eventually("it is cancelled", || entry(&job).state == State::Cancelled);
+}
+
+#[test]
 fn a_job_that_the_queue_forgot_is_lost_only_after_a_while_and_has_another_try() {
     let (folder, recorder) = (database(), Arc::new(Recorder::default()));
     planned(folder.path(), 7);

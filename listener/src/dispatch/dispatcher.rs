@@ -207,12 +207,28 @@ impl Dispatcher {
                 ledger.remark(id, &format!("the queue says: {word}"))
             }
             JobState::Stuck(why) => {
+                let words = format!("{WAITS_FOR_EVER}{why}");
+                // Should this process die before it has settled that, the next one knows who took the job off its queue.
+                ledger.remark(id, &words)?;
                 self.remove(&entry.job, attempt)?;
-                let account = account(
-                    Fault::Queue,
-                    format!("it would have waited for ever in its queue: {why}"),
-                );
-                self.settle(ledger, entry.job, attempt.number, account)
+                self.settle(
+                    ledger,
+                    entry.job,
+                    attempt.number,
+                    account(Fault::Queue, words),
+                )
+            }
+            JobState::Ended(Account {
+                fault: Fault::Person,
+                ..
+            }) if is_taken_back(&entry) => {
+                let words = entry.message.unwrap_or_default();
+                self.settle(
+                    ledger,
+                    entry.job,
+                    attempt.number,
+                    account(Fault::Queue, words),
+                )
             }
             JobState::Ended(account) if account.fault != Fault::Vanished => {
                 self.settle(ledger, entry.job, attempt.number, account)
@@ -318,6 +334,14 @@ const SEEN: f64 = 120.0;
 fn is_called_off(entry: &Entry) -> bool {
     let is_killed = |message: &String| message.starts_with("killed by");
     entry.held || entry.state == State::Cancelled || entry.message.as_ref().is_some_and(is_killed)
+}
+
+/// How the words begin by which the ledger knows of a job that it is taken off its queue to be tried again.
+const WAITS_FOR_EVER: &str = "it would have waited for ever in its queue: ";
+
+fn is_taken_back(entry: &Entry) -> bool {
+    let is_it = |message: &String| message.starts_with(WAITS_FOR_EVER);
+    !entry.held && entry.message.as_ref().is_some_and(is_it)
 }
 
 fn account(fault: Fault, words: String) -> Account {
