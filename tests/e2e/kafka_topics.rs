@@ -109,10 +109,6 @@ fn a_topic_that_is_removed_and_made_anew_is_read_from_its_beginning() {
         return;
     };
     let site = hearing(&kafka, "\"test.remade\"");
-    site.configure(
-        "[notifications]\n",
-        "[notifications]\ngroup_id = \"group\"\n",
-    );
     kafka.administer(&["make", "test.remade", "1"]);
     let mut listener = site.service(&["listen", "."]);
     announce(&site, "test.remade", 1..=3);

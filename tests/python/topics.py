@@ -3,7 +3,6 @@
     topics.py BROKER make TOPIC PARTITIONS [NAME=VALUE...]      with settings of its own
     topics.py BROKER remove TOPIC                               and waits until it is gone
     topics.py BROKER empty TOPIC PARTITION OFFSET               as if what is before had expired
-    topics.py BROKER reach TOPIC GROUP OFFSET                   waits until the group's position is there
     topics.py BROKER send TOPIC TIME TEXT                       one message of that time (ms); the TEXT `null` is none
 """
 import sys
@@ -29,12 +28,6 @@ def empty(broker, topic, partition, offset):
     administrator(broker).delete_records({TopicPartition(topic, int(partition)): int(offset)})
 
 
-def reach(broker, topic, group, offset):
-    admin, place = administrator(broker), TopicPartition(topic, 0)
-    while admin.list_consumer_group_offsets(group, partitions=[place])[place].offset != int(offset):
-        time.sleep(0.05)
-
-
 def send(broker, topic, moment, text):
     value = None if text == "null" else text.encode()
     producer = KafkaProducer(bootstrap_servers=[broker], acks="all")
@@ -49,4 +42,4 @@ def administrator(broker):
 
 if __name__ == "__main__":
     broker, action, *arguments = sys.argv[1:]
-    {"make": make, "remove": remove, "empty": empty, "reach": reach, "send": send}[action](broker, *arguments)
+    {"make": make, "remove": remove, "empty": empty, "send": send}[action](broker, *arguments)
