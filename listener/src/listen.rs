@@ -109,7 +109,7 @@ impl Listener {
     /// # Errors
     /// The Kafka library refuses its settings, or gives up for good.
     pub fn run(mut self, keeper: &impl Keeper<ListenSettings>) -> Result<()> {
-        let mut consumer = Consumer::new(self.consumer_settings())?;
+        let mut consumer = Consumer::having_heard(self.db.heard()?, self.consumer_settings())?;
         info!(folder = %self.settings.dir.display(), "the listener is ready");
         while !keeper.stop().load(Ordering::Relaxed) {
             keeper.goes_on(&|| self.status());

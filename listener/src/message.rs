@@ -1,6 +1,11 @@
 //! A message as it came from a broker, for the parts that know nothing of Kafka's client.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
+
+/// Up to when was heard what was sent: a moment for each topic's partition, in milliseconds since 1970.
+pub type Heard = BTreeMap<(String, i32), i64>;
 
 /// One message of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -103,23 +103,109 @@ fn a_topic_that_is_not_there_is_named_and_holds_nothing_else_up_until_it_is() {
     assert_eq!(heard.code, Some(0), "{}\n{}", heard.stdout, why());
 }
 
+/// Listens from now on, in a group of this name.
+fn from_now_on(site: &Site, group: &str) -> Service {
+    site.configure(
+        "start_from = \"earliest\"",
+        &format!("start_from = \"now\"\ngroup_id = \"{group}\""),
+    );
+    let listener = site.service(&["listen", "."]);
+    has_joined(&listener);
+    listener
+}
+
+fn has_joined(listener: &Service) {
+    let said = || listener.said();
+    eventually("it is in its group", said, || {
+        said().contains("joined the group")
+    });
+}
+
+/// Each of so many runs has had one job, also the last one, whose row is there before that.
+#[track_caller]
+fn had_one_job_each(site: &Site, listener: &Service, runs: usize) {
+    let jobs = || {
+        let jobs = Ledger::open(&site.db()).and_then(|ledger| ledger.jobs());
+        jobs.expect("the jobs").len()
+    };
+    eventually("all jobs are there", || listener.said(), || jobs() >= runs);
+    assert_eq!(jobs(), runs);
+}
+
 #[test]
 fn a_topic_that_is_removed_and_made_anew_is_read_from_its_beginning() {
     let Some(kafka) = Kafka::start(&STRICT) else {
         return;
     };
     let site = hearing(&kafka, "\"test.remade\"");
-    kafka.administer(&["make", "test.remade", "1"]);
-    let mut listener = site.service(&["listen", "."]);
+    let make = || kafka.administer(&["make", "test.remade", "1"]);
+    let make_anew = || {
+        kafka.administer(&["remove", "test.remade"]);
+        make();
+    };
+    make();
+    let mut listener = from_now_on(&site, "remade");
     announce(&site, "test.remade", 1..=3);
     are_there(&site, &listener, 1..=3);
+    // More than there were: what comes next in the old topic is in the middle of the new one.
+    make_anew();
+    announce(&site, "test.remade", 4..=8);
+    are_there(&site, &listener, 1..=8);
+    // Fewer than there were.
+    make_anew();
+    announce(&site, "test.remade", [9]);
+    are_there(&site, &listener, 1..=9);
     assert_eq!(listener.stop(), Some(0));
-    // Fewer than there were, while nobody listens.
-    kafka.administer(&["remove", "test.remade"]);
-    kafka.administer(&["make", "test.remade", "1"]);
-    announce(&site, "test.remade", [4]);
+    // While nobody listens.
+    make_anew();
+    announce(&site, "test.remade", 10..=12);
     let listener = site.service(&["listen", "."]);
-    are_there(&site, &listener, 1..=4);
+    are_there(&site, &listener, 1..=12);
+    announce(&site, "test.remade", [13]);
+    are_there(&site, &listener, 1..=13);
+    had_one_job_each(&site, &listener, 13);
+}
+
+#[test]
+fn a_topic_and_a_partition_that_come_into_being_later_are_read_from_their_beginning() {
+    let Some(kafka) = Kafka::start(&STRICT) else {
+        return;
+    };
+    let site = hearing(&kafka, "\"test.grown\", \"test.later\"");
+    kafka.administer(&["make", "test.grown", "1"]);
+    announce(&site, "test.grown", [1]);
+    let listener = from_now_on(&site, "later");
+    kafka.administer(&["make", "test.later", "1"]);
+    announce(&site, "test.later", [2]);
+    kafka.administer(&["enlarge", "test.grown", "2"]);
+    let told = r#"{"event": "migration_complete", "proposal": 1234, "run": 3}"#;
+    kafka.administer(&["send", "test.grown", "1000", told, "1"]);
+    are_there(&site, &listener, 2..=3);
+}
+
+#[test]
+fn a_group_that_the_broker_has_forgotten_goes_on_where_it_was() {
+    let Some(kafka) = Kafka::start(&STRICT) else {
+        return;
+    };
+    let site = hearing(&kafka, "\"test.known\"");
+    kafka.administer(&["make", "test.known", "1"]);
+    announce(&site, "test.known", [1]);
+    let mut listener = from_now_on(&site, "forgotten");
+    announce(&site, "test.known", [2]);
+    are_there(&site, &listener, [2]);
+    assert_eq!(listener.stop(), Some(0));
+    kafka.administer(&["forget", "forgotten"]);
+    announce(&site, "test.known", 3..=5);
+    let listener = site.service(&["listen", "."]);
+    // The first had been sent within the minutes by which clocks may be wrong.
+    are_there(&site, &listener, 1..=5);
+    had_one_job_each(&site, &listener, 5);
+    assert!(
+        listener.said().contains("no position of this group"),
+        "{}",
+        listener.said()
+    );
 }
 
 #[test]

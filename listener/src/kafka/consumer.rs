@@ -1,5 +1,7 @@
 //! Reads topics as a member of a group; a message counts as read when its reader says so.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,13 +16,15 @@ use rdkafka::topic_partition_list::Offset;
 use runledger_steps::{Step, reached};
 use tracing::{debug, trace, warn};
 
+use super::beginning::Begin;
+pub use super::beginning::Start;
 use super::clock_watch::watch_clock;
 use super::members::CLIENT_ID;
 use super::position::Positions;
-pub use super::position::Start;
 use super::properties::complaint;
+use super::topics::Topics;
 use super::{Properties, client_config};
-use crate::message::Message;
+use crate::message::{Heard, Message};
 use crate::monitor::Lag;
 use crate::{Error, Result};
 
@@ -42,7 +46,11 @@ pub struct ConsumerSettings {
 /// A member of a consumer group.
 pub struct Consumer {
     settings: ConsumerSettings,
+    topics: Arc<Topics>,
+    heard: Arc<Heard>,
     inner: Mutex<Arc<Member>>,
+    /// Of the messages that were last given out, some were read before partitions were begun, and some after.
+    is_mixed: AtomicBool,
 }
 
 type Member = BaseConsumer<Positions>;
@@ -85,16 +93,37 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] for a property that the library does not know, or no topic.
     pub fn new(settings: ConsumerSettings) -> Result<Self> {
-        let inner = Mutex::new(member(&settings)?);
-        Ok(Self { settings, inner })
+        Self::having_heard(Heard::new(), settings)
+    }
+
+    /// [`new`](Self::new) for a group that knows itself up to when it has read: where the broker has forgotten its
+    /// position (it was away for longer than `offsets.retention.minutes`, or the topic was made anew), it goes on there
+    /// instead of [`Start::Now`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn having_heard(heard: Heard, settings: ConsumerSettings) -> Result<Self> {
+        let (topics, heard) = (Arc::new(Topics::of(&settings.topics)), Arc::new(heard));
+        Ok(Self {
+            inner: Mutex::new(member(&settings, &topics, &heard)?),
+            settings,
+            topics,
+            heard,
+            is_mixed: AtomicBool::default(),
+        })
     }
 
     /// Goes on with other settings, as another member, and leaves the old group.
     ///
     /// # Errors
     /// [`Error::Kafka`] for settings that cannot be used; it goes on as it was.
-    pub fn change(&mut self, settings: ConsumerSettings, patience: Duration) -> Result<()> {
-        let new = Self::new(settings)?;
+    pub fn change(
+        &mut self,
+        heard: Heard,
+        settings: ConsumerSettings,
+        patience: Duration,
+    ) -> Result<()> {
+        let new = Self::having_heard(heard, settings)?;
         std::mem::replace(self, new).close(patience);
         Ok(())
     }
@@ -109,13 +138,13 @@ impl Consumer {
         inner.clone()
     }
 
-    /// Goes on as a new member where the clock was set back: threads of the old one may wait for hours.
-    fn outlive_clock(&self) -> Result<()> {
+    /// Goes on as a new member where the old one is of no use: threads of one may wait for hours where the clock was set
+    /// back, and one that knew a topic that was made anew does not find its way in the new one.
+    fn outlive(&self) -> Result<()> {
         if !self.inner().context().is_stale() {
             return Ok(());
         }
-        warn!(target: "kafka", "the machine's clock was set back: reading as a new member of the group");
-        let new = member(&self.settings)?;
+        let new = member(&self.settings, &self.topics, &self.heard)?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *inner, new);
         thread::spawn(move || drop(old));
@@ -128,17 +157,22 @@ impl Consumer {
     /// # Errors
     /// [`Error::Kafka`] only where this client can't go on; a new one may.
     pub fn poll(&self, patience: Duration, at_most: usize) -> Result<Vec<Message>> {
-        self.outlive_clock()?;
-        let mut messages = Vec::new();
-        let (mut patience, mut bytes) = (patience, 0);
+        self.outlive()?;
+        let Some(first) = self.next(patience)? else {
+            return Ok(Vec::new());
+        };
+        let beginnings = || self.inner().context().beginnings();
+        let (mut bytes, begun) = (first.payload.len(), beginnings());
+        let mut messages = vec![first];
         while messages.len() < at_most && bytes < BYTES_AT_ONCE {
-            let Some(message) = self.next(patience)? else {
+            let Some(message) = self.next(Duration::ZERO)? else {
                 break;
             };
             bytes += message.payload.len();
             messages.push(message);
-            patience = Duration::ZERO;
         }
+        let is_mixed = beginnings() != begun;
+        self.is_mixed.store(is_mixed, Ordering::Relaxed);
         Ok(messages)
     }
 
@@ -165,19 +199,32 @@ impl Consumer {
     }
 
     /// These messages' effects are on disk: the group goes on behind them.
+    ///
+    /// Where some were read before partitions were begun, their positions may be those in an earlier topic: none is told
+    /// then, and the group goes on behind what is read next.
     pub fn store(&self, messages: &[Message]) {
-        let inner = self.inner();
+        let mut last = BTreeMap::new();
         for message in messages {
-            // A partition that went to another member meanwhile: it reads the message again.
-            if let Err(error) =
-                inner.store_offset(&message.topic, message.partition, message.offset)
-            {
-                debug!(target: "kafka", topic = message.topic, offset = message.offset, "{error}");
+            last.insert((&message.topic, message.partition), message.offset + 1);
+        }
+        if last.is_empty() || self.is_mixed.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let mut positions = TopicPartitionList::with_capacity(last.len());
+        for ((topic, partition), next) in last {
+            let mut position = positions.add_partition(topic, partition);
+            if let Some(beside) = self.topics.beside(topic) {
+                position.set_metadata(beside);
+            }
+            if let Err(error) = position.set_offset(Offset::Offset(next)) {
+                debug!(target: "kafka", topic, next, "{error}");
             }
         }
-        if !messages.is_empty() {
-            reached(Step::OffsetStored);
+        // A partition that went to another member meanwhile: it reads the messages again.
+        if let Err(error) = self.inner().store_offsets(&positions) {
+            debug!(target: "kafka", ?positions, "{error}");
         }
+        reached(Step::OffsetStored);
     }
 
     /// How far the group has read, as the broker knows it: `(topic, partition, next offset)` of
@@ -212,7 +259,9 @@ impl Consumer {
     /// Commits what was stored and leaves the group; after `patience` without waiting for the
     /// broker's answer. Returns whether it answered.
     pub fn close(self, patience: Duration) -> bool {
-        let Self { settings, inner } = self;
+        let Self {
+            settings, inner, ..
+        } = self;
         let (done, wait) = mpsc::channel();
         thread::spawn(move || {
             drop(inner);
@@ -228,9 +277,18 @@ impl Consumer {
 }
 
 /// A client that is to be a member of the group.
-fn member(settings: &ConsumerSettings) -> Result<Arc<Member>> {
+fn member(
+    settings: &ConsumerSettings,
+    topics: &Arc<Topics>,
+    heard: &Arc<Heard>,
+) -> Result<Arc<Member>> {
     let failed = |error| failed(&settings.brokers, &error);
-    let positions = Positions::of(&settings.brokers, &settings.group_id, settings.start);
+    let begin = Begin {
+        start: settings.start,
+        topics: topics.clone(),
+        heard: heard.clone(),
+    };
+    let positions = Positions::of(&settings.brokers, &settings.group_id, begin);
     let member = configuration(settings)
         .create_with_context(positions)
         .map_err(failed)?;
@@ -238,6 +296,7 @@ fn member(settings: &ConsumerSettings) -> Result<Arc<Member>> {
     let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
     member.subscribe(&topics).map_err(failed)?;
     watch_clock(&member, |member: &Member| {
+        warn!(target: "kafka", "the machine's clock was set back: reading as a new member of the group");
         member.context().be_stale();
         // Whoever waits for a message looks up when this is answered.
         drop(member.assignment());

@@ -1,7 +1,9 @@
 //! Kafka, at the rim: the one module that knows the client library.
 
+mod beginning;
 mod clock_watch;
 mod consumer;
+mod describing;
 mod embedded;
 mod joining;
 mod members;
@@ -9,6 +11,7 @@ mod outage;
 mod position;
 mod producer;
 mod properties;
+mod topics;
 mod undelivered;
 
 pub use consumer::{Consumer, ConsumerSettings, Start};

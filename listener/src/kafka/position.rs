@@ -1,4 +1,4 @@
-//! Where a group begins to read a partition: that it has never read, or of which the broker no longer has what comes next.
+//! What the library tells a member of a group, and what is answered: above all, which partitions are its own from now on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,28 +10,15 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::beginning::{Begin, Beginning};
 use super::joining::Joining;
 use super::members::Members;
 use super::outage::Outage;
 use crate::monitor::Lag;
 
-/// Where to begin where no position has been committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// With what comes from now on.
-    Now,
-    /// With the oldest message that the broker still has.
-    Earliest,
-    /// With the first message sent at or after this moment, in milliseconds since 1970.
-    Moment(i64),
-}
-
-/// How long the broker may take to say what a position is.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Time between two tries to find out where to begin.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -41,12 +28,14 @@ pub(super) struct Positions {
     outage: Outage,
     joining: Joining,
     members: Members,
-    start: Start,
+    begin: Begin,
     given: Mutex<Option<Given>>,
     /// The broker does not have what comes next in a partition.
     is_lost: AtomicBool,
-    /// The clock was set back.
+    /// The clock was set back, or a topic was made anew.
     is_stale: AtomicBool,
+    /// How often reading was begun.
+    beginnings: AtomicU64,
     lag: Mutex<Lag>,
     /// Messages that the broker removed before they were read, since somebody asked.
     missed: AtomicU64,
@@ -60,15 +49,16 @@ struct Given {
 }
 
 impl Positions {
-    pub(super) fn of(brokers: &str, group: &str, start: Start) -> Self {
+    pub(super) fn of(brokers: &str, group: &str, begin: Begin) -> Self {
         Self {
             outage: Outage::of(brokers, "nothing is read"),
             joining: Joining::default(),
             members: Members::of(group),
-            start,
+            begin,
             given: Mutex::default(),
             is_lost: AtomicBool::default(),
             is_stale: AtomicBool::default(),
+            beginnings: AtomicU64::default(),
             lag: Mutex::default(),
             missed: AtomicU64::default(),
         }
@@ -97,10 +87,19 @@ impl Positions {
         self.is_stale.load(Ordering::Relaxed)
     }
 
+    /// How often reading was begun.
+    pub(super) fn beginnings(&self) -> u64 {
+        self.beginnings.load(Ordering::Relaxed)
+    }
+
     /// What is to be done between messages, and takes no longer than a broker's answer.
     pub(super) fn attend(&self, consumer: &BaseConsumer<Self>) {
         self.begin_again(consumer);
         self.members.look(consumer);
+        // What the library remembers of the old topic, as how often its leader changed, would keep it from the new one.
+        if self.begin.topics.is_one_new(consumer) {
+            self.be_stale();
+        }
     }
 
     /// Tries again to begin to read partitions where that has failed, if it is time; and begins anew where the broker
@@ -125,101 +124,28 @@ impl Positions {
     /// Begins to read these partitions, or keeps them for another try.
     fn assign(&self, consumer: &BaseConsumer<Self>, given: &TopicPartitionList) -> KafkaResult<()> {
         let begun = self
-            .with_positions(consumer, given)
-            .and_then(|(all, new, missed)| begin(consumer, &all, &new).map(|()| missed));
-        match &begun {
-            Ok(missed) => {
-                self.missed.fetch_add(*missed, Ordering::Relaxed);
+            .begin
+            .find(consumer, given)
+            .and_then(|beginning| begin(consumer, &beginning).map(|()| beginning));
+        match begun {
+            Ok(Beginning { missed, ids, .. }) => {
+                self.missed.fetch_add(missed, Ordering::Relaxed);
+                self.beginnings.fetch_add(1, Ordering::Relaxed);
+                ids.into_iter()
+                    .for_each(|(topic, id)| self.begin.topics.read(&topic, id));
                 info!(target: "kafka", partitions = given.count(), "joined the group");
                 self.members.changed();
+                Ok(())
             }
-            Err(_) => {
+            Err(error) => {
                 *self.given() = Some(Given {
                     partitions: given.clone(),
                     again: Instant::now() + AGAIN,
                 });
-            }
-        }
-        begun.map(drop)
-    }
-
-    /// All partitions with where to go on, of them those that begin now, and how many messages these have missed.
-    fn with_positions(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        given: &TopicPartitionList,
-    ) -> KafkaResult<(TopicPartitionList, TopicPartitionList, u64)> {
-        let mut all = consumer.committed_offsets(given.clone(), PATIENCE)?;
-        let (mut new, mut missed) = (TopicPartitionList::new(), 0);
-        for mut one in all.elements() {
-            let kept = consumer.fetch_watermarks(one.topic(), one.partition(), PATIENCE)?;
-            let place = (one.topic(), one.partition());
-            let first = match one.offset() {
-                Offset::Offset(next) => {
-                    missed += u64::try_from(kept.0 - next).unwrap_or(0);
-                    in_reach(place, next, kept)
-                }
-                _ => Some(self.first(consumer, place, kept)?),
-            };
-            if let Some(first) = first {
-                new.add_partition_offset(one.topic(), one.partition(), Offset::Offset(first))?;
-                one.set_offset(Offset::Offset(first))?;
-            }
-        }
-        Ok((std::mem::take(&mut all), new, missed))
-    }
-
-    fn first(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        (topic, partition): (&str, i32),
-        (oldest, next): (i64, i64),
-    ) -> KafkaResult<i64> {
-        match self.start {
-            Start::Now => Ok(next),
-            Start::Earliest => Ok(oldest),
-            Start::Moment(sent) => {
-                let found = since(consumer, topic, partition, sent)?;
-                Ok(found.unwrap_or(next))
+                Err(error)
             }
         }
     }
-}
-
-/// Where to go on instead, if the broker, which has what is from `oldest` to before `end`, does not have what comes next.
-fn in_reach((topic, partition): (&str, i32), next: i64, (oldest, end): (i64, i64)) -> Option<i64> {
-    if next < oldest {
-        let missed = oldest - next;
-        error!(
-            target: "kafka", topic, partition, next, oldest, missed,
-            "the broker has removed {missed} messages that were not read (its retention): going on with what it has"
-        );
-    } else if next > end {
-        warn!(
-            target: "kafka", topic, partition, next, end,
-            "the broker counts this topic's messages anew (was it made anew, or the broker's disk wiped?): reading all \
-             that it has"
-        );
-    } else {
-        return None;
-    }
-    Some(oldest)
-}
-
-/// The first offset of a message sent at or after `sent` (ms since 1970), if there is one.
-fn since(
-    consumer: &BaseConsumer<Positions>,
-    topic: &str,
-    partition: i32,
-    sent: i64,
-) -> KafkaResult<Option<i64>> {
-    let mut wanted = TopicPartitionList::new();
-    wanted.add_partition_offset(topic, partition, Offset::Offset(sent))?;
-    let found = consumer.offsets_for_times(wanted, PATIENCE)?;
-    Ok(found.elements().first().and_then(|one| match one.offset() {
-        Offset::Offset(first) => Some(first),
-        _ => None,
-    }))
 }
 
 /// Only of the partitions that this member reads.
@@ -234,8 +160,7 @@ fn lag_in(statistics: &Statistics) -> Lag {
 
 fn begin(
     consumer: &BaseConsumer<Positions>,
-    all: &TopicPartitionList,
-    new: &TopicPartitionList,
+    Beginning { all, new, .. }: &Beginning,
 ) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(all)?,
@@ -295,18 +220,5 @@ impl ClientContext for Positions {
             Some(RDKafkaErrorCode::AutoOffsetReset) => self.is_lost.store(true, Ordering::Relaxed),
             _ => self.outage.error(error, reason),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_that_the_broker_no_longer_has_goes_on_with_what_there_is() {
-        let go_on = |next| in_reach(("runs", 0), next, (5, 9));
-        assert_eq!([5, 7, 9].map(go_on), [None; 3]);
-        // Removed by the broker, and counted anew.
-        assert_eq!([4, 0, 10].map(go_on), [Some(5); 3]);
     }
 }

@@ -29,7 +29,7 @@ impl Listener {
         let publisher = publisher.transpose()?;
         if consumer.settings() != &self.consumer_settings() {
             // What was heard is in the inbox, and its positions are committed as the old member leaves.
-            consumer.change(self.consumer_settings(), FAREWELL)?;
+            consumer.change(self.db.heard()?, self.consumer_settings(), FAREWELL)?;
         }
         if let Some(publisher) = publisher {
             self.change_publisher(publisher)?;

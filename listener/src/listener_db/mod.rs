@@ -1,6 +1,7 @@
 //! `listener.sqlite` in the listener's folder: what is watched, the settings, what came in.
 
 mod dead_letters;
+mod heard;
 mod inbox;
 #[cfg(test)]
 mod past;

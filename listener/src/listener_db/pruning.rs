@@ -3,7 +3,7 @@
 //! A handled notification is kept to recognise the same message when it is read again: after a crash, after its
 //! producer repeated it, or from a position that was set back. So it goes only when it was handled
 //! [`KEPT`] ago and the group's position on the broker is behind it. Should it come once more after that, the
-//! ledgers of the databases still know it.
+//! ledgers of the databases still know it. The last one of each partition stays, to say up to when was heard what was sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,7 +40,10 @@ impl ListenerDb {
         let before = now() - kept.as_secs_f64();
         self.write(|transaction| {
             let old = handled_before(transaction, before)?;
-            let mut remove = transaction.prepare_cached("DELETE FROM inbox WHERE id = ?1")?;
+            let mut remove = transaction.prepare_cached(
+                "DELETE FROM inbox WHERE id = ?1 AND EXISTS (SELECT 1 FROM inbox AS later WHERE later.id > inbox.id
+                     AND later.topic = inbox.topic AND later.partition = inbox.partition)",
+            )?;
             let mut removed = 0;
             for (id, topic, partition, offset) in old {
                 if is_past(&topic, partition, offset) {
@@ -101,6 +104,16 @@ mod tests {
             ),
             (1, false)
         );
+    }
+
+    #[test]
+    fn the_last_of_a_partition_is_kept() {
+        let (_folder, mut db) = inbox();
+        let due = db.due(9).unwrap();
+        let fates: Vec<_> = due.iter().map(|one| (one, Fate::Handled)).collect();
+        db.settle(&fates).unwrap();
+        assert_eq!(db.prune(&at(9), Duration::ZERO).unwrap(), 2);
+        assert!(db.knows(&message(3, "c").source()).unwrap());
     }
 
     #[test]
