@@ -30,8 +30,7 @@ pub fn run() -> ExitCode {
 /// All that is wrong with the text of a configuration file, as `config check` and a reload would say it.
 pub fn problems_of_configuration(text: &str) -> Vec<String> {
     match config::settled(text) {
-        Ok((config, problems)) if problems.is_empty() => config::problems(&config),
-        Ok((_, problems)) => problems,
+        Ok((config, unfit)) => config::all_problems(&config, unfit),
         Err(syntax) => vec![syntax],
     }
 }

@@ -111,18 +111,20 @@ impl Settings {
         for (name, paths) in [("read", &self.read), ("write", &self.write)] {
             let relative = paths.iter().filter(|path| !is_whole(path));
             found.extend(relative.map(|path| {
-                format!("`sandbox.{name}`: {path:?} is no path of something below the root; write \"/…\" or \"{{proposal}}/…\"")
+                format!("`sandbox.{name}`: {path:?} is no path of something below the root, without \"..\"; write \"/…\" or \"{{proposal}}/…\"")
             }));
         }
         found
     }
 }
 
+/// Upwards it could lead to all that it says not to name.
 fn is_whole(path: &str) -> bool {
     let rest = path.strip_prefix("{proposal}");
     let is_everything = path.chars().all(|c| c == '/' || c == '.');
-    path.starts_with('/') && !is_everything
-        || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let is_absolute = path.starts_with('/') && !is_everything;
+    let is_below = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    (is_absolute || is_below) && !path.split('/').any(|part| part == "..")
 }
 
 #[cfg(test)]
@@ -135,11 +137,18 @@ mod tests {
             mode: Mode::On,
             parts: Vec::new(),
             read: ["here", "/", "/there", "{proposal}"].map(Into::into).into(),
-            write: vec!["{proposal}s".into(), "{proposal}/scratch".into()],
+            write: [
+                "{proposal}s",
+                "{proposal}/scratch",
+                "{proposal}/../..",
+                "/there/..",
+            ]
+            .map(Into::into)
+            .into(),
             wrapper: "sandbox 'without an end".into(),
             ..Settings::default()
         };
-        assert_eq!(settings.problems().len(), 5, "{:#?}", settings.problems());
+        assert_eq!(settings.problems().len(), 7, "{:#?}", settings.problems());
         assert_eq!(Settings::default().problems(), Vec::<String>::new());
     }
 

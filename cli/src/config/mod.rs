@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use check::problems;
 pub(crate) use exposed::exposed;
 pub(crate) use memory::Memory;
-pub(crate) use read::{load, settled};
+pub(crate) use read::{all_problems, load, settled};
 
 /// The file's name where no other is given.
 pub(crate) const FILE_NAME: &str = "runledger.toml";

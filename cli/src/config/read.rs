@@ -43,15 +43,39 @@ pub(super) fn bullets(problems: &[String]) -> String {
 
 /// The configuration in `file`, or the defaults where there is none, with the environment on top.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Error> {
-    let config = match file {
+    let (config, unfit) = match file {
         Some(path) => from_file(path)?,
-        None => Config::of(Profile::of_this_host()),
+        None => (Config::of(Profile::of_this_host()), Vec::new()),
     };
     let config = config.with_environment(super::variable);
-    match with_password(&config) {
-        Some(setting) => Err(Error::Password { setting }),
-        None => Ok(config),
+    match (file, with_password(&config)) {
+        (Some(path), _) if !unfit.is_empty() => Err(Error::Settings {
+            path: path.into(),
+            problems: all_problems(&config, unfit),
+        }),
+        (_, Some(setting)) => Err(Error::Password { setting }),
+        _ => Ok(config),
     }
+}
+
+/// What does not fit, and what makes no sense among the rest. What stands in the place of an unfit setting is nobody's
+/// choice.
+pub(crate) fn all_problems(config: &Config, unfit: Vec<String>) -> Vec<String> {
+    if let Some(setting) = with_password(config) {
+        return [unfit, vec![Error::Password { setting }.to_string()]].concat();
+    }
+    let of = |problem: &String| problem.split('`').nth(1).unwrap_or_default().to_owned();
+    let replaced: Vec<String> = unfit.iter().map(of).collect();
+    let is_chosen = |problem: &String| {
+        let setting = of(problem);
+        let is_in = |section: &String| {
+            let rest = setting.strip_prefix(section.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']))
+        };
+        !replaced.iter().any(is_in)
+    };
+    let senseless = super::problems(config).into_iter().filter(is_chosen);
+    unfit.into_iter().chain(senseless).collect()
 }
 
 /// The setting with a broker that is written as `USER:PASSWORD@HOST:PORT`: addresses are logged.
@@ -64,23 +88,15 @@ fn with_password(config: &Config) -> Option<&'static str> {
     }
 }
 
-fn from_file(path: &Path) -> Result<Config, Error> {
+fn from_file(path: &Path) -> Result<(Config, Vec<String>), Error> {
     let text = text_file::read(path).map_err(|source| Error::Unreadable {
         path: path.into(),
         source,
     })?;
-    let (config, problems) = settled(&text).map_err(|message| Error::Syntax {
+    settled(&text).map_err(|message| Error::Syntax {
         path: path.into(),
         message,
-    })?;
-    if problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(Error::Settings {
-            path: path.into(),
-            problems,
-        })
-    }
+    })
 }
 
 /// The configuration that a text gives, and what is wrong with its settings.
@@ -239,6 +255,27 @@ mod tests {
             assert!(all.contains(word), "{word} is not in:\n{all}");
         }
         assert_eq!(problems.len(), 4, "{all}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named_beside_what_does_not_fit_but_for_what_stands_in_its_place() {
+        let (config, unfit) = settled(
+            "[jobs]\nlocal_limit = 0\nspeed = 3\n[data]\nroot = 7\n[context]\npython = '/bin/sh'\n[slurm]\nsbatch = '/bin/sh'\n",
+        );
+        let all = all_problems(&config, unfit);
+        let named: Vec<&str> = all.iter().filter_map(|one| one.split('`').nth(1)).collect();
+        assert_eq!(named.len(), 3, "{all:#?}");
+        for name in ["jobs.speed", "data.root", "jobs.local_limit"] {
+            assert!(named.contains(&name), "{all:#?}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated_beside_other_problems() {
+        let (config, unfit) = settled("speed = 3\n[updates]\nbroker = 'me:271828@there'\n");
+        let all = all_problems(&config, unfit);
+        assert_eq!(all.len(), 2, "{all:#?}");
+        assert!(!all.concat().contains("271828"), "{all:#?}");
     }
 
     #[test]
