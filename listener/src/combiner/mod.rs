@@ -10,6 +10,7 @@ mod limits;
 mod merged;
 mod merging;
 mod news;
+mod pauses;
 mod positions;
 mod request;
 mod schedule;

@@ -27,6 +27,17 @@ pub(super) fn is_crash(signal: i32) -> bool {
     Signal::try_from(signal).is_ok_and(|signal| crashes.contains(&signal))
 }
 
+/// Who has crashed those who merged a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Culprit {
+    /// None of its fragments, as far as can be seen.
+    Unknown,
+    /// One of them, perhaps.
+    Suspected,
+    /// One that is set aside now.
+    SetAside,
+}
+
 /// How often each fragment has crashed its reader, of those that did so last time.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
@@ -34,35 +45,33 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    /// Somebody has crashed while merging a run: has its fragments read, each alone, by whoever answers `ask`. Says
-    /// whether one is set aside now.
+    /// Somebody has crashed while merging a run: has its fragments read, each alone, by whoever answers `ask`.
     pub(super) fn look_into(
         &self,
         folder: &Path,
         run: RunId,
         mut ask: impl FnMut(&Work) -> Answer,
-    ) -> Result<bool> {
-        let mut is_one_gone = false;
+    ) -> Result<Culprit> {
+        let mut culprit = Culprit::Unknown;
         for fragment in fragment::ready_fragments(folder, Some(run))? {
             match ask(&Work::Examine(alone(folder, &fragment))) {
                 Answer::Crashed(why) if is_at_work(&mut ask, folder) => {
-                    is_one_gone |= self.blame(folder, &fragment, &why, &mut ask)?;
+                    culprit = culprit.max(self.blame(folder, &fragment, &why, &mut ask)?);
                 }
                 Answer::Crashed(_) => {}
                 _ => drop(self.crashes().remove(&fragment.path)),
             }
         }
-        Ok(is_one_gone)
+        Ok(culprit)
     }
 
-    /// Says whether it is set aside now.
     fn blame(
         &self,
         folder: &Path,
         fragment: &Fragment,
         why: &str,
         mut ask: impl FnMut(&Work) -> Answer,
-    ) -> Result<bool> {
+    ) -> Result<Culprit> {
         let _one_writer = run_file::lock(folder, fragment.run)?;
         run_file::make_room_for(folder, fragment)?;
         let crashes = self.count(&fragment.path);
@@ -74,7 +83,7 @@ impl Suspects {
             "{file} has crashed a process that read nothing else: {why}"
         );
         if crashes < CRASHES {
-            return Ok(false);
+            return Ok(Culprit::Suspected);
         }
         let words = format!("{crashes} processes in a row have crashed while reading it: {why}");
         let named = match ask(&Work::Name(alone(folder, fragment))) {
@@ -83,7 +92,10 @@ impl Suspects {
         };
         let Broken { place, .. } = set_aside(folder, fragment, &words, named);
         self.crashes().remove(&fragment.path);
-        Ok(place != fragment.path)
+        Ok(match place == fragment.path {
+            true => Culprit::Suspected,
+            false => Culprit::SetAside,
+        })
     }
 
     fn count(&self, fragment: &Path) -> u32 {
@@ -150,12 +162,13 @@ mod tests {
         let (folder, paths) = folder_with(&["good", "killer"]);
         let suspects = Suspects::default();
         let look = || suspects.look_into(folder.path(), run(), reader(|path| path == paths[1]));
-        let gone: Vec<bool> = (0..CRASHES).map(|_| look().unwrap()).collect();
-        assert_eq!(gone, [false, false, true]);
+        let culprits: Vec<Culprit> = (0..CRASHES).map(|_| look().unwrap()).collect();
+        use Culprit::{SetAside, Suspected, Unknown};
+        assert_eq!(culprits, [Suspected, Suspected, SetAside]);
         assert!(paths[0].exists() && !paths[1].exists());
         let reason = folder.path().join("extracted_data/p1_r2.killer.broken.txt");
         assert!(std::fs::read_to_string(reason).unwrap().contains("SIGSEGV"));
-        assert!(!look().unwrap());
+        assert_eq!(look().unwrap(), Unknown);
     }
 
     #[test]
@@ -164,7 +177,8 @@ mod tests {
         let suspects = Suspects::default();
         for is_killer in [true, true, false, true, true] {
             let ask = reader(|_| is_killer);
-            assert!(!suspects.look_into(folder.path(), run(), ask).unwrap());
+            let culprit = suspects.look_into(folder.path(), run(), ask).unwrap();
+            assert_eq!(culprit == Culprit::Suspected, is_killer);
         }
         assert!(paths[0].exists());
     }
@@ -175,7 +189,8 @@ mod tests {
         let suspects = Suspects::default();
         for _ in 0..2 * CRASHES {
             let ask = |_: &Work| Answer::Crashed("SIGILL".into());
-            assert!(!suspects.look_into(folder.path(), run(), ask).unwrap());
+            let culprit = suspects.look_into(folder.path(), run(), ask).unwrap();
+            assert_eq!(culprit, Culprit::Unknown);
         }
         assert!(paths[0].exists());
     }

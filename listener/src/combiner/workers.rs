@@ -8,12 +8,13 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::folder_lock::FolderLocks;
-use super::suspects::Suspects;
+use super::pauses::Pauses;
+use super::suspects::{Culprit, Suspects};
 use super::work::{Answer, Work, forestall, perform};
 use super::worker_process::{Process, by_process};
 use crate::Error;
@@ -42,6 +43,7 @@ struct Hands {
     program: Option<Vec<OsString>>,
     tells: bool,
     suspects: Arc<Suspects>,
+    pauses: Arc<Pauses>,
 }
 
 impl Workers {
@@ -52,6 +54,7 @@ impl Workers {
                 program,
                 tells,
                 suspects: Arc::default(),
+                pauses: Arc::default(),
             },
             locks: Arc::default(),
             idle: Vec::new(),
@@ -133,33 +136,53 @@ fn do_locked(
     match &hands.program {
         None => perform(work, hands.tells),
         Some(program) => {
-            let mut ask = |work: &Work| by_process(work, program, process);
-            let answer = ask(work);
-            after_a_crash(work, answer, &hands.suspects, ask)
+            let ask = |work: &Work| by_process(work, program, process);
+            do_watched(work, &hands.suspects, &hands.pauses, ask)
         }
     }
 }
 
-/// What does not crash again goes on: the others of a run's fragments, or the others of a folder's runs.
-fn after_a_crash(
+/// What does not crash again goes on: the others of a run's fragments, or the others of a folder's runs. What crashes whatever
+/// is set aside has a pause.
+fn do_watched(
     work: &Work,
-    mut answer: Answer,
     suspects: &Suspects,
+    pauses: &Pauses,
     mut ask: impl FnMut(&Work) -> Answer,
 ) -> Answer {
-    let folder = work.folder();
-    while let (Answer::Crashed(why), Some(run)) = (&answer, work.run()) {
-        match suspects.look_into(folder, run, &mut ask) {
-            Ok(true) => answer = ask(work),
-            Ok(false) => return Answer::Failed(why.clone()),
-            Err(also) => return Answer::Failed(format!("{why}; {also}")),
-        }
+    let begun = Instant::now();
+    if let Some(why) = pauses.reason(work, begun) {
+        return instead(work, why, ask);
     }
-    if let (Answer::Crashed(why), Work::Look(_)) = (&answer, work) {
-        warn!(folder = %folder.display(), "what jobs left that died unseen is not looked at: {why}");
-        return ask(&Work::Glance(folder.into()));
+    let mut answer = ask(work);
+    while let Answer::Crashed(why) = answer {
+        let culprit = match work.run() {
+            Some(run) => suspects.look_into(work.folder(), run, &mut ask),
+            None => Ok(Culprit::Unknown),
+        };
+        answer = match culprit {
+            Ok(Culprit::SetAside) => ask(work),
+            Ok(Culprit::Suspected) => Answer::Failed(why),
+            Ok(Culprit::Unknown) => {
+                pauses.begin(work, begun.elapsed(), &why, Instant::now());
+                instead(work, why, &mut ask)
+            }
+            Err(also) => Answer::Failed(format!("{why}; {also}")),
+        };
     }
     answer
+}
+
+/// Ready fragments are seen also where what dead jobs left cannot be looked at.
+fn instead(work: &Work, why: String, mut ask: impl FnMut(&Work) -> Answer) -> Answer {
+    let Work::Look(folder) = work else {
+        return Answer::Failed(why);
+    };
+    warn!(folder = %folder.display(), "what jobs left that died unseen is not looked at: {why}");
+    match ask(&Work::Glance(folder.clone())) {
+        Answer::Crashed(why) => Answer::Failed(why),
+        seen => seen,
+    }
 }
 
 #[cfg(test)]
@@ -173,12 +196,33 @@ mod tests {
             news: true,
         };
         let work = Work::Look("/a".into());
-        let crash = Answer::Crashed("SIGSEGV".into());
         let ask = |asked: &Work| match asked {
             Work::Glance(_) => seen.clone(),
-            _ => crash.clone(),
+            _ => Answer::Crashed("SIGSEGV".into()),
         };
-        let answer = after_a_crash(&work, crash.clone(), &Suspects::default(), ask);
+        let answer = do_watched(&work, &Suspects::default(), &Pauses::default(), ask);
         assert_eq!(answer, seen);
+    }
+
+    #[test]
+    fn a_run_whose_merging_took_long_to_crash_has_a_pause_if_no_fragment_is_guilty() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = runledger_context::run::RunId::new(1, 2);
+        let work = Work::Merge(folder.path().into(), run);
+        let pauses = Pauses::default();
+        let asked = std::cell::Cell::new(0);
+        let answer = || {
+            do_watched(&work, &Suspects::default(), &pauses, |_| {
+                asked.set(asked.get() + 1);
+                std::thread::sleep(Duration::from_secs(1));
+                Answer::Crashed("SIGXCPU".into())
+            })
+        };
+        assert_eq!(answer(), Answer::Failed("SIGXCPU".into()));
+        let Answer::Failed(why) = answer() else {
+            panic!("it was tried again");
+        };
+        assert!(why.contains("tried again in"), "{why}");
+        assert_eq!(asked.get(), 1);
     }
 }
