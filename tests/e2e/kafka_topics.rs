@@ -166,6 +166,66 @@ fn a_topic_that_is_removed_and_made_anew_is_read_from_its_beginning() {
     had_one_job_each(&site, &listener, 13);
 }
 
+/// Two listeners of a group that shares in this way, of which the second may come later.
+fn of_two(kafka: &Kafka, strategy: &str) -> Site {
+    let site = hearing(kafka, "\"test.shared\"");
+    let head = "[notifications.properties]\n";
+    let strategy = format!("{head}\"partition.assignment.strategy\" = \"{strategy}\"\n");
+    site.configure(head, &strategy);
+    site.configure("[notifications]\n", "[notifications]\ngroup_id = \"two\"\n");
+    let second = site.path("other");
+    std::fs::create_dir(&second).expect("a folder");
+    site.watch_from(&second);
+    kafka.administer(&["make", "test.shared", "2"]);
+    site
+}
+
+#[test]
+fn a_topic_made_anew_is_read_whole_by_who_is_given_more_of_it_just_then() {
+    let Some(kafka) = Kafka::start(&STRICT) else {
+        return;
+    };
+    let site = of_two(&kafka, "cooperative-sticky");
+    let listener = site.service(&["listen", "."]);
+    let mut other = site.listener_in("other");
+    let why = || [&listener, &other].map(Service::said).join("\n---\n");
+    eventually("they share the partitions", why, || {
+        [&listener, &other]
+            .iter()
+            .all(|one| one.said().contains("partitions=1"))
+    });
+    announce(&site, "test.shared", 1..=10);
+    are_there(&site, &listener, 1..=10);
+    kafka.administer(&["remove", "test.shared"]);
+    kafka.administer(&["make", "test.shared", "2"]);
+    // One of them goes; the other goes on with its own partition, and begins with that one's.
+    assert_eq!(other.stop(), Some(0));
+    announce(&site, "test.shared", 11..=50);
+    are_there(&site, &listener, 1..=50);
+    had_one_job_each(&site, &listener, 50);
+}
+
+#[test]
+fn a_topic_made_anew_whose_leaders_count_anew_is_read_whole_by_those_who_share_it() {
+    let Some(kafka) = Kafka::start(&STRICT) else {
+        return;
+    };
+    let site = of_two(&kafka, "range");
+    // From now on the topic's partitions have had two leaders, one after the other.
+    kafka.kill();
+    kafka.start_again();
+    let listener = site.service(&["listen", "."]);
+    announce(&site, "test.shared", 1..=10);
+    are_there(&site, &listener, 1..=10);
+    kafka.administer(&["remove", "test.shared"]);
+    kafka.administer(&["make", "test.shared", "2"]);
+    let other = site.listener_in("other");
+    announce(&site, "test.shared", 11..=50);
+    let why = || [&listener, &other].map(Service::said).join("\n---\n");
+    eventually("all runs are there", why, || runs(&site).len() == 50);
+    had_one_job_each(&site, &listener, 50);
+}
+
 #[test]
 fn a_topic_and_a_partition_that_come_into_being_later_are_read_from_their_beginning() {
     let Some(kafka) = Kafka::start(&STRICT) else {

@@ -22,13 +22,6 @@ def energy(run):
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Another listener of the site, in a folder of its own.
-fn listener_in(site: &Site, folder: &str) -> Service {
-    let dir = site.path(folder);
-    let mut command = site.command(&dir, &["listen", "."]);
-    Service::start(&mut command, &site.path(&format!("{folder}.log")))
-}
-
 /// How often each run was evaluated.
 fn evaluations(site: &Site) -> BTreeMap<u32, usize> {
     let books = std::fs::read_to_string(site.db().join("evaluated")).unwrap_or_default();
@@ -120,7 +113,7 @@ fn of_two_listeners_of_a_group_one_is_killed_and_all_is_handled_once() {
     std::fs::create_dir(&second).expect("a folder");
     site.watch_from(&second);
     let mut listener = site.service(&["listen", "."]);
-    let mut other = listener_in(&site, "other");
+    let mut other = site.listener_in("other");
     let combiner = site.service(&["combiner", "run"]);
     let why = || {
         let logs = ["listen.log", "other.log"].map(|log| std::fs::read_to_string(site.path(log)));

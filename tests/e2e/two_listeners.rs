@@ -28,12 +28,6 @@ def corrected(run):
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A listener of the site, in a folder of its own.
-fn listener_in(site: &Site, folder: &str) -> Service {
-    let mut command = site.command(&site.path(folder), &["listen", "."]);
-    Service::start(&mut command, &site.path(&format!("{folder}.log")))
-}
-
 /// How much a listener has taken in, and how much of that it is done with.
 fn inbox(site: &Site, folder: &str) -> (u32, u32) {
     let path = site.path(folder).join("listener.sqlite");
@@ -87,7 +81,7 @@ fn listeners_of_a_group_that_come_and_are_killed_do_a_databases_raw_and_proc_dat
     std::fs::create_dir(site.path("other")).expect("a folder");
     site.watch_from(&site.path("other"));
     let combiner = site.service(&["combiner", "run"]);
-    let mut first = listener_in(&site, "listener");
+    let mut first = site.listener_in("listener");
     let why = || {
         let logs = ["listener.log", "other.log"].map(|log| std::fs::read_to_string(site.path(log)));
         format!("{logs:?}\n{}\n{:?}", combiner.said(), jobs(&site.db()))
@@ -97,7 +91,7 @@ fn listeners_of_a_group_that_come_and_are_killed_do_a_databases_raw_and_proc_dat
         inbox(&site, "listener").1 > 0
     });
     // It takes half of the partitions over while runs are told of.
-    let second = listener_in(&site, "other");
+    let second = site.listener_in("other");
     eventually("they share the partitions", why, || {
         let shares = |listener: &Service| listener.said().contains("partitions=2");
         shares(&first) && shares(&second)
@@ -111,7 +105,7 @@ fn listeners_of_a_group_that_come_and_are_killed_do_a_databases_raw_and_proc_dat
     first.kill();
     assert_eq!(announcer.end(), Some(0), "{}", announcer.said());
     // What the killed one had read, only it knows; it comes back while the other one has all partitions.
-    let _first = listener_in(&site, "listener");
+    let _first = site.listener_in("listener");
     let all = (2 * RUNS, 2 * RUNS, 2 * RUNS);
     eventually("all jobs have finished", why, || jobs(&site.db()) == all);
     eventually("all values are there", why, || {
@@ -135,7 +129,7 @@ fn dynamic_listener(site: &Site, folder: &str) -> Service {
     std::fs::create_dir_all(&dir).expect("a folder");
     let dynamic = ["listener", "config", "static-mode", "0"];
     Finished::of(&mut site.command(&dir, &dynamic)).succeeded();
-    listener_in(site, folder)
+    site.listener_in(folder)
 }
 
 #[test]

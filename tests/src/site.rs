@@ -229,6 +229,12 @@ impl Site {
         Service::start(&mut self.command(&self.listener(), arguments), &log)
     }
 
+    /// Starts a listener in another folder of the site.
+    pub fn listener_in(&self, folder: &str) -> Service {
+        let mut command = self.command(&self.path(folder), &["listen", "."]);
+        Service::start(&mut command, &self.path(&format!("{folder}.log")))
+    }
+
     /// A Python program of the tests, to its end.
     pub fn python(&self, script: &str, arguments: &[&std::ffi::OsStr]) -> Finished {
         Finished::of(

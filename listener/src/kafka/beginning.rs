@@ -54,7 +54,8 @@ pub(super) struct Beginning {
 }
 
 impl Begin {
-    /// For these partitions.
+    /// For these partitions; None for a client that reads an earlier topic of one of these names, by the ids that it
+    /// knows: what the library remembers of that one, as how often its leader changed, would keep it from this one.
     ///
     /// # Errors
     /// The broker does not answer.
@@ -62,11 +63,15 @@ impl Begin {
         &self,
         consumer: &BaseConsumer<C>,
         given: &TopicPartitionList,
-    ) -> KafkaResult<Beginning> {
+        read: &BTreeMap<String, String>,
+    ) -> KafkaResult<Option<Beginning>> {
         let partitions = given.elements();
         let names: Vec<&str> = partitions.iter().map(|one| one.topic()).collect();
         // Before positions are asked for: should the topic be made anew in between, the next look shows it.
-        let there = self.topics.look(consumer, &names);
+        let there = self.topics.look(consumer, &names)?;
+        if self.topics.are_others(read, &there) {
+            return Ok(None);
+        }
         let committed = consumer.committed_offsets(given.clone(), PATIENCE)?;
         let (mut beginning, mut is_as_committed) = (Beginning::default(), true);
         for one in committed.elements() {
@@ -89,7 +94,7 @@ impl Begin {
         if is_as_committed {
             beginning.all = committed;
         }
-        Ok(beginning)
+        Ok(Some(beginning))
     }
 
     /// Where to go on in a partition of a topic, and how many messages are gone before that.

@@ -210,10 +210,11 @@ impl Consumer {
         if last.is_empty() || self.is_mixed.swap(false, Ordering::Relaxed) {
             return;
         }
+        let inner = self.inner();
         let mut positions = TopicPartitionList::with_capacity(last.len());
         for ((topic, partition), next) in last {
             let mut position = positions.add_partition(topic, partition);
-            if let Some(beside) = self.topics.beside(topic) {
+            if let Some(beside) = inner.context().beside(topic) {
                 position.set_metadata(beside);
             }
             if let Err(error) = position.set_offset(Offset::Offset(next)) {
@@ -221,7 +222,7 @@ impl Consumer {
             }
         }
         // A partition that went to another member meanwhile: it reads the messages again.
-        if let Err(error) = self.inner().store_offsets(&positions) {
+        if let Err(error) = inner.store_offsets(&positions) {
             debug!(target: "kafka", ?positions, "{error}");
         }
         reached(Step::OffsetStored);

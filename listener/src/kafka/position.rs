@@ -1,5 +1,6 @@
 //! What the library tells a member of a group, and what is answered: above all, which partitions are its own from now on.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use super::beginning::{Begin, Beginning};
 use super::joining::Joining;
 use super::members::Members;
 use super::outage::Outage;
+use super::topics::note;
 use crate::monitor::Lag;
 
 /// Time between two tries to find out where to begin.
@@ -29,6 +31,8 @@ pub(super) struct Positions {
     joining: Joining,
     members: Members,
     begin: Begin,
+    /// The ids of the topics in which this client's positions are.
+    read: Mutex<BTreeMap<String, String>>,
     given: Mutex<Option<Given>>,
     /// The broker does not have what comes next in a partition.
     is_lost: AtomicBool,
@@ -55,6 +59,7 @@ impl Positions {
             joining: Joining::default(),
             members: Members::of(group),
             begin,
+            read: Mutex::default(),
             given: Mutex::default(),
             is_lost: AtomicBool::default(),
             is_stale: AtomicBool::default(),
@@ -96,8 +101,7 @@ impl Positions {
     pub(super) fn attend(&self, consumer: &BaseConsumer<Self>) {
         self.begin_again(consumer);
         self.members.look(consumer);
-        // What the library remembers of the old topic, as how often its leader changed, would keep it from the new one.
-        if self.begin.topics.is_one_new(consumer) {
+        if self.begin.topics.is_one_new(consumer, &self.read()) {
             self.be_stale();
         }
     }
@@ -123,28 +127,50 @@ impl Positions {
 
     /// Begins to read these partitions, or keeps them for another try.
     fn assign(&self, consumer: &BaseConsumer<Self>, given: &TopicPartitionList) -> KafkaResult<()> {
-        let begun = self
-            .begin
-            .find(consumer, given)
-            .and_then(|beginning| begin(consumer, &beginning).map(|()| beginning));
-        match begun {
-            Ok(Beginning { missed, ids, .. }) => {
+        match self.try_to_assign(consumer, given) {
+            Ok(Some(Beginning { missed, ids, .. })) => {
                 self.missed.fetch_add(missed, Ordering::Relaxed);
                 self.beginnings.fetch_add(1, Ordering::Relaxed);
-                ids.into_iter()
-                    .for_each(|(topic, id)| self.begin.topics.read(&topic, id));
+                self.read().extend(ids);
+                self.begin.topics.begun();
                 info!(target: "kafka", partitions = given.count(), "joined the group");
                 self.members.changed();
                 Ok(())
             }
+            Ok(None) => {
+                self.be_stale();
+                Ok(())
+            }
             Err(error) => {
-                *self.given() = Some(Given {
-                    partitions: given.clone(),
-                    again: Instant::now() + AGAIN,
-                });
+                let again = Instant::now() + AGAIN;
+                let mut waiting = self.given();
+                let earlier = waiting.take().map(|given| given.partitions);
+                let partitions = both(given, earlier.unwrap_or_default());
+                *waiting = Some(Given { partitions, again });
                 Err(error)
             }
         }
+    }
+
+    fn try_to_assign(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        given: &TopicPartitionList,
+    ) -> KafkaResult<Option<Beginning>> {
+        let beginning = self.begin.find(consumer, given, &self.read())?;
+        if let Some(beginning) = &beginning {
+            begin(consumer, beginning)?;
+        }
+        Ok(beginning)
+    }
+
+    fn read(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to stand beside positions in a topic.
+    pub(super) fn beside(&self, topic: &str) -> Option<String> {
+        self.read().get(topic).map(|id| note(id))
     }
 }
 
@@ -156,6 +182,26 @@ fn lag_in(statistics: &Statistics) -> Lag {
             .map(move |partition| (topic.clone(), partition.partition, partition.consumer_lag))
     });
     partitions.filter(|(_, _, lag)| *lag >= 0).collect()
+}
+
+/// The partitions of two lists, without where to begin.
+fn both(one: &TopicPartitionList, other: TopicPartitionList) -> TopicPartitionList {
+    let mut all = without(&other, one);
+    for partition in one.elements() {
+        all.add_partition(partition.topic(), partition.partition());
+    }
+    all
+}
+
+fn without(all: &TopicPartitionList, taken: &TopicPartitionList) -> TopicPartitionList {
+    let mut left = TopicPartitionList::new();
+    for one in all.elements() {
+        let (topic, partition) = (one.topic(), one.partition());
+        if taken.find_partition(topic, partition).is_none() {
+            left.add_partition(topic, partition);
+        }
+    }
+    left
 }
 
 fn begin(
@@ -195,7 +241,12 @@ impl ConsumerContext for Positions {
             return;
         }
         // Others may have them now.
-        *self.given() = None;
+        let waiting = self.given().take();
+        let left = waiting.map(|given| Given {
+            partitions: without(&given.partitions, partitions),
+            ..given
+        });
+        *self.given() = left.filter(|given| given.partitions.count() > 0);
         if let Err(error) = give_back(consumer, partitions) {
             warn!(target: "kafka", "giving partitions back: {error}");
         }
@@ -220,5 +271,28 @@ impl ClientContext for Positions {
             Some(RDKafkaErrorCode::AutoOffsetReset) => self.is_lost.store(true, Ordering::Relaxed),
             _ => self.outage.error(error, reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition("runs", *partition);
+        }
+        list
+    }
+
+    fn numbers(list: &TopicPartitionList) -> Vec<i32> {
+        list.elements().iter().map(|one| one.partition()).collect()
+    }
+
+    #[test]
+    fn partitions_that_wait_to_be_begun_are_kept_but_for_those_that_others_have_now() {
+        assert_eq!(numbers(&both(&list(&[1, 2]), list(&[0, 1]))), [0, 1, 2]);
+        assert_eq!(numbers(&without(&list(&[0, 1, 2]), &list(&[1, 3]))), [0, 2]);
     }
 }

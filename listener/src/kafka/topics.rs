@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaResult;
 use tracing::{debug, warn};
 
 use super::describing::{Topic, describe};
@@ -16,6 +17,9 @@ use super::describing::{Topic, describe};
 /// How often the broker is asked whether topics are still the same, and how long it may take to answer.
 const LOOK: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// So often in a row a broker may leave that question unanswered before it is taken for one that does not know it.
+const UNANSWERED: u32 = 30;
 
 /// What stands before a topic's id beside a position.
 const NOTE: &str = "topic-id=";
@@ -32,8 +36,9 @@ struct Known {
     next_look: Instant,
     /// As they were when they were looked at first.
     first: BTreeMap<String, Topic>,
-    /// The ids of those in which positions are told to the broker.
-    read: BTreeMap<String, String>,
+    /// Whether partitions have been begun: a topic that was not known then has come since.
+    has_begun: bool,
+    unanswered: u32,
     /// The ids of those that were found to be made anew, and of which that was said.
     told: BTreeMap<String, String>,
 }
@@ -43,16 +48,14 @@ impl Topics {
         let known = Known {
             next_look: Instant::now(),
             first: BTreeMap::new(),
-            read: BTreeMap::new(),
+            has_begun: false,
+            unanswered: 0,
             told: BTreeMap::new(),
         };
+        // What the library takes for patterns is no name.
+        let names = names.iter().filter(|name| !name.starts_with('^'));
         Self {
-            // The library takes others for patterns.
-            names: names
-                .iter()
-                .filter(|name| !name.starts_with('^'))
-                .cloned()
-                .collect(),
+            names: names.cloned().collect(),
             known: Mutex::new(known),
         }
     }
@@ -61,56 +64,98 @@ impl Topics {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the broker knows of the topics now, and of `more`; nothing where it does not say.
+    /// What the broker knows of the topics now, and of `more`; nothing, if it does not know how to say that.
+    ///
+    /// # Errors
+    /// It does not answer now.
     pub(super) fn look<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         more: &[&str],
-    ) -> BTreeMap<String, Topic> {
+    ) -> KafkaResult<BTreeMap<String, Topic>> {
         let mut names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         names.extend(more);
         names.sort_unstable();
         names.dedup();
-        let now = describe(consumer, &names, PATIENCE).unwrap_or_else(|why| {
-            debug!(target: "kafka", "whether topics are the same is not known: {why}");
-            BTreeMap::new()
-        });
+        let answer = describe(consumer, &names, PATIENCE);
+        self.learn(answer)
+    }
+
+    fn learn(
+        &self,
+        answer: KafkaResult<BTreeMap<String, Topic>>,
+    ) -> KafkaResult<BTreeMap<String, Topic>> {
         let mut known = self.known();
         known.next_look = Instant::now() + LOOK;
-        for (name, topic) in &now {
-            let first = known.first.entry(name.clone());
-            first.or_insert_with(|| topic.clone());
-        }
-        now
-    }
-
-    /// Whether a topic was made anew since positions in it were told to the broker, if it is time to look.
-    pub(super) fn is_one_new<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) -> bool {
-        self.known().next_look <= Instant::now() && self.note(&self.look(consumer, &[]))
-    }
-
-    fn note(&self, now: &BTreeMap<String, Topic>) -> bool {
-        let mut known = self.known();
-        let mut is_one_new = false;
-        for (topic, id) in with_ids(now) {
-            let is_read = known.read.get(topic).is_none_or(|read| read == id);
-            if !is_read && known.told.insert(topic.clone(), id.clone()).as_ref() != Some(id) {
-                warn!(target: "kafka", topic, "the topic was made anew: reading all that it has, as a new member of the group");
-                is_one_new = true;
+        match answer {
+            Ok(now) => {
+                known.unanswered = 0;
+                for (name, topic) in &now {
+                    let is_late = known.has_begun && !self.names.contains(name);
+                    let first = known.first.entry(name.clone());
+                    first.or_insert_with(|| match is_late {
+                        true => Topic::default(),
+                        false => topic.clone(),
+                    });
+                }
+                Ok(now)
+            }
+            Err(why) => {
+                known.unanswered += 1;
+                debug!(target: "kafka", "whether topics are the same is not known: {why}");
+                match known.unanswered < UNANSWERED {
+                    true => Err(why),
+                    false => Ok(BTreeMap::new()),
+                }
             }
         }
-        is_one_new
     }
 
-    /// Whether a position is one in an earlier topic of this name, by what stands beside it, and else by what was read.
+    /// Whether one of the topics that a client reads, by their ids, was made anew since, if it is time to look.
+    pub(super) fn is_one_new<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        read: &BTreeMap<String, String>,
+    ) -> bool {
+        if self.known().next_look > Instant::now() {
+            return false;
+        }
+        let names: Vec<&str> = read.keys().map(String::as_str).collect();
+        let now = self.look(consumer, &names);
+        now.is_ok_and(|now| self.are_others(read, &now))
+    }
+
+    /// Whether topics that a client reads have another id now; each is told of once.
+    pub(super) fn are_others(
+        &self,
+        read: &BTreeMap<String, String>,
+        now: &BTreeMap<String, Topic>,
+    ) -> bool {
+        let mut are_others = false;
+        for (topic, old) in read {
+            let id = now.get(topic).and_then(|topic| topic.id.as_ref());
+            let Some(id) = id.filter(|id| *id != old) else {
+                continue;
+            };
+            are_others = true;
+            if self.known().told.insert(topic.clone(), id.clone()).as_ref() != Some(id) {
+                warn!(target: "kafka", topic, "the topic was made anew: reading all that it has, as a new member of the group");
+            }
+        }
+        are_others
+    }
+
+    /// Whether a position is one in an earlier topic of this name, by what stands beside it, and else by what was there at
+    /// first.
     pub(super) fn is_foreign(&self, name: &str, beside: &str, now: Option<&Topic>) -> bool {
         let Some(id) = now.and_then(|topic| topic.id.as_deref()) else {
             return false;
         };
-        match id_in(beside) {
-            Some(of_position) => of_position != id,
-            None => self.known().read.get(name).is_some_and(|read| read != id),
-        }
+        let known = self.known();
+        let at_first = known.first.get(name).and_then(|topic| topic.id.as_deref());
+        id_in(beside)
+            .or(at_first)
+            .is_some_and(|of_position| of_position != id)
     }
 
     /// Whether a partition came into being after the first look: all that is in it has been sent since.
@@ -123,21 +168,10 @@ impl Topics {
         is_another || usize::try_from(partition).is_ok_and(|index| index >= first.partitions)
     }
 
-    /// From here on positions are those in the topic with this id.
-    pub(super) fn read(&self, name: &str, id: String) {
-        self.known().read.insert(name.to_owned(), id);
+    /// Partitions are read from here on.
+    pub(super) fn begun(&self) {
+        self.known().has_begun = true;
     }
-
-    /// What is to stand beside positions in a topic.
-    pub(super) fn beside(&self, name: &str) -> Option<String> {
-        self.known().read.get(name).map(|id| note(id))
-    }
-}
-
-fn with_ids(topics: &BTreeMap<String, Topic>) -> impl Iterator<Item = (&String, &String)> {
-    topics
-        .iter()
-        .filter_map(|(name, topic)| Some((name, topic.id.as_ref()?)))
 }
 
 /// A topic's id as it stands beside a position.
@@ -153,6 +187,7 @@ pub(super) fn id_in(note: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
     fn topic(id: &str, partitions: usize) -> Topic {
         let id = (!id.is_empty()).then(|| id.to_owned());
@@ -169,13 +204,12 @@ mod tests {
     fn a_position_belongs_to_the_topic_that_stands_beside_it() {
         let topics = topics(topic("a", 1));
         let is_foreign = |beside: &str, id| topics.is_foreign("runs", beside, Some(&topic(id, 1)));
-        // As other clients commit positions, and as other brokers know topics.
-        assert!(!is_foreign("", "b") && !is_foreign("topic-id=a", ""));
         assert!(is_foreign("topic-id=a", "b") && !is_foreign("topic-id=b", "b"));
-        topics.read("runs", "a".into());
-        assert_eq!(topics.beside("runs").as_deref(), Some("topic-id=a"));
+        // As other clients commit positions, and as other brokers know topics.
         assert!(is_foreign("", "b") && is_foreign("theirs", "b") && !is_foreign("", "a"));
+        assert!(!is_foreign("topic-id=a", ""));
         assert!(!topics.is_foreign("runs", "topic-id=a", None));
+        assert!(!topics.is_foreign("others", "", Some(&topic("b", 1))));
     }
 
     #[test]
@@ -192,14 +226,39 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_made_anew_is_told_of_once() {
+    fn topics_of_a_pattern_that_come_later_are_new() {
+        let topics = Topics::of(&["^others.*".into()]);
+        let see = |name: &str| {
+            let now = BTreeMap::from([(name.to_owned(), topic("a", 1))]);
+            topics.learn(Ok(now)).unwrap();
+            topics.is_new((name, 0), Some(&topic("a", 1)))
+        };
+        assert!(!see("others1"));
+        topics.begun();
+        assert!(!see("others1") && see("others2"));
+    }
+
+    #[test]
+    fn a_client_that_knew_an_earlier_topic_is_of_no_use_however_often_that_was_told() {
         let topics = topics(topic("a", 1));
-        let mut note = |id| topics.note(&BTreeMap::from([("runs".to_owned(), topic(id, 1))]));
-        assert!(!note("a") && !note("b"));
-        topics.read("runs", "a".into());
-        assert_eq!(
-            ["a", "b", "b", "c", "", "c"].map(&mut note),
-            [false, true, false, true, false, false]
-        );
+        let read = BTreeMap::from([("runs".to_owned(), "a".to_owned())]);
+        let are_others = |id| {
+            let now = BTreeMap::from([("runs".to_owned(), topic(id, 1))]);
+            topics.are_others(&read, &now)
+        };
+        let [same, other, again, unknown] = ["a", "b", "b", ""].map(are_others);
+        assert!(!same && other && again && !unknown);
+        assert_eq!(topics.known().told["runs"], "b");
+        assert!(!topics.are_others(&BTreeMap::new(), &BTreeMap::new()));
+    }
+
+    #[test]
+    fn a_broker_that_never_answers_that_question_is_read_all_the_same() {
+        let topics = topics(topic("a", 1));
+        let timed_out = || Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut));
+        assert!((1..UNANSWERED).all(|_| topics.learn(timed_out()).is_err()));
+        assert_eq!(topics.learn(timed_out()), Ok(BTreeMap::new()));
+        topics.learn(Ok(BTreeMap::new())).unwrap();
+        assert!(topics.learn(timed_out()).is_err());
     }
 }
