@@ -233,7 +233,7 @@ fn a_job_that_the_queue_began_anew_may_begin_again() {
         restarts,
     };
     let earlier = Process {
-        started: 1,
+        host: "elsewhere".into(),
         ..Process::this()
     };
     let id = &job.processing_id;
@@ -247,6 +247,29 @@ fn a_job_that_the_queue_began_anew_may_begin_again() {
     let this = Process::this();
     assert!(matches!(claim(&this, 0), Claim::Refused(_)));
     assert_eq!(claim(&this, 1), Claim::Granted(attempt));
+}
+
+#[test]
+fn an_attempt_whose_process_is_dead_may_begin_again_whatever_the_queue_counts() {
+    let folder = database();
+    let job = planned(folder.path(), 7);
+    let attempt = taken_by_one_that_died(&job);
+    let dead = Process {
+        started: 1,
+        ..Process::this()
+    };
+    let mut ledger = ledger(folder.path());
+    let mut claim = |process: &Process| {
+        let here = Surroundings::default();
+        ledger.claim(&job.processing_id, Some(attempt), process, &here)
+    };
+    assert_eq!(claim(&dead).unwrap(), Claim::Granted(attempt));
+    assert_eq!(claim(&Process::this()).unwrap(), Claim::Granted(attempt));
+    let other = Process {
+        pid: 1,
+        ..Process::this()
+    };
+    assert!(matches!(claim(&other).unwrap(), Claim::Refused(_)));
 }
 
 /// The end of a job's first attempt.

@@ -131,7 +131,12 @@ impl Standing {
         } else if self.is_over && !is_requeued {
             Some("this attempt was given up".into())
         } else {
+            // Slurm starts a second time what it has forgotten, and counts that from 0: nobody is at it any more.
+            let is_dead = |other: &&Process| other.is_here() && !other.is_alive();
             let other = self.started_by.as_ref().filter(|_| !is_same)?;
+            if is_dead(&other) {
+                return None;
+            }
             let why = format!(
                 "process {} of {} has begun with it already",
                 other.pid, other.host

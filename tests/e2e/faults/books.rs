@@ -146,8 +146,14 @@ impl Books {
         (!is_right || !is_told).then(|| format!("{attempt:?}\nhas evaluated {all:?}"))
     }
 
-    /// An attempt evaluates once, unless Slurm says that it has begun it again; always by the process in the ledger.
+    /// An attempt evaluates once, unless Slurm says that it has begun it again; always by the process in the ledger, which
+    /// is the last one. One that was killed Slurm may have begun again without knowing that.
     fn wrong_evaluation(&self, evaluation: &Evaluation) -> Option<String> {
+        let name = (evaluation.job.clone(), evaluation.attempt);
+        let launches = self.launches.get(&evaluation.in_slurm);
+        if self.killed_jobs.contains(&name) && launches > Some(&1) {
+            return None;
+        }
         let is_same = |one: &&Evaluation| {
             (&one.job, one.attempt, one.restarts)
                 == (&evaluation.job, evaluation.attempt, evaluation.restarts)
