@@ -1,6 +1,7 @@
 //! A message as it came from a broker, for the parts that know nothing of Kafka's client.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
@@ -41,6 +42,14 @@ impl Message {
             sent => format!("{}@{sent}#{content}", self.topic),
         }
     }
+}
+
+/// This moment, as messages tell when they were sent.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const SLACK: i64 = 10 * 60 * 1000;
 /// Where to begin where no position has been committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// With what comes from now on.
+    /// With what is sent from now on.
     Now,
     /// With the oldest message that the broker still has.
     Earliest,
@@ -32,12 +32,14 @@ pub enum Start {
 }
 
 /// What decides where a partition begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Begin {
     pub(super) start: Start,
     pub(super) topics: Arc<Topics>,
     /// What the group knows by itself.
     pub(super) heard: Arc<Heard>,
+    /// When the reader was made, in milliseconds since 1970: that is "now", however long the broker cannot be reached.
+    pub(super) born: i64,
 }
 
 /// How partitions are begun.
@@ -145,7 +147,7 @@ impl Begin {
                     );
                     since(sent - SLACK)
                 }
-                None => Ok(end),
+                None => since(self.born),
             },
         }
     }

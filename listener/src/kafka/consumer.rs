@@ -24,7 +24,7 @@ use super::position::Positions;
 use super::properties::complaint;
 use super::topics::Topics;
 use super::{Properties, client_config};
-use crate::message::{Heard, Message};
+use crate::message::{Heard, Message, now_ms};
 use crate::monitor::Lag;
 use crate::{Error, Result};
 
@@ -46,8 +46,7 @@ pub struct ConsumerSettings {
 /// A member of a consumer group.
 pub struct Consumer {
     settings: ConsumerSettings,
-    topics: Arc<Topics>,
-    heard: Arc<Heard>,
+    begin: Begin,
     inner: Mutex<Arc<Member>>,
     /// Of the messages that were last given out, some were read before partitions were begun, and some after.
     is_mixed: AtomicBool,
@@ -103,12 +102,16 @@ impl Consumer {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn having_heard(heard: Heard, settings: ConsumerSettings) -> Result<Self> {
-        let (topics, heard) = (Arc::new(Topics::of(&settings.topics)), Arc::new(heard));
+        let begin = Begin {
+            start: settings.start,
+            topics: Arc::new(Topics::of(&settings.topics)),
+            heard: Arc::new(heard),
+            born: now_ms(),
+        };
         Ok(Self {
-            inner: Mutex::new(member(&settings, &topics, &heard)?),
+            inner: Mutex::new(member(&settings, &begin)?),
             settings,
-            topics,
-            heard,
+            begin,
             is_mixed: AtomicBool::default(),
         })
     }
@@ -144,7 +147,7 @@ impl Consumer {
         if !self.inner().context().is_stale() {
             return Ok(());
         }
-        let new = member(&self.settings, &self.topics, &self.heard)?;
+        let new = member(&self.settings, &self.begin)?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *inner, new);
         thread::spawn(move || drop(old));
@@ -278,18 +281,9 @@ impl Consumer {
 }
 
 /// A client that is to be a member of the group.
-fn member(
-    settings: &ConsumerSettings,
-    topics: &Arc<Topics>,
-    heard: &Arc<Heard>,
-) -> Result<Arc<Member>> {
+fn member(settings: &ConsumerSettings, begin: &Begin) -> Result<Arc<Member>> {
     let failed = |error| failed(&settings.brokers, &error);
-    let begin = Begin {
-        start: settings.start,
-        topics: topics.clone(),
-        heard: heard.clone(),
-    };
-    let positions = Positions::of(&settings.brokers, &settings.group_id, begin);
+    let positions = Positions::of(&settings.brokers, &settings.group_id, begin.clone());
     let member = configuration(settings)
         .create_with_context(positions)
         .map_err(failed)?;

@@ -1,6 +1,6 @@
 //! From Kafka into the inbox: on disk before Kafka hears that we have it.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use runledger_context::run::{RunData, RunId};
 use tracing::warn;
@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{Listener, ROUND};
 use crate::kafka::{Consumer, ConsumerSettings};
 use crate::listener_db::Sorted;
-use crate::message::Message;
+use crate::message::{Message, now_ms};
 use crate::notification;
 use crate::settings::NotificationSettings;
 use crate::{Error, Result};
@@ -121,11 +121,4 @@ fn sort(message: &Message, settings: &NotificationSettings) -> Option<Sorted> {
             Some(Sorted::Dead(why.to_string()))
         }
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
