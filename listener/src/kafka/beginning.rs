@@ -70,7 +70,7 @@ impl Begin {
         let partitions = given.elements();
         let names: Vec<&str> = partitions.iter().map(|one| one.topic()).collect();
         // Before positions are asked for: should the topic be made anew in between, the next look shows it.
-        let there = self.topics.look(consumer, &names)?;
+        let there = self.topics.look_to_begin(consumer, &names)?;
         if self.topics.are_others(read, &there) {
             return Ok(None);
         }

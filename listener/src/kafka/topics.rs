@@ -64,11 +64,32 @@ impl Topics {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the broker knows of the topics now, and of `more`; nothing, if it does not know how to say that.
+    /// What the broker knows of the topics now, and of `more`, for who is about to begin; nothing, if it does not know how
+    /// to say that.
     ///
     /// # Errors
     /// It does not answer now.
-    pub(super) fn look<C: ConsumerContext>(
+    pub(super) fn look_to_begin<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        more: &[&str],
+    ) -> KafkaResult<BTreeMap<String, Topic>> {
+        self.answered(self.look(consumer, more))
+    }
+
+    fn answered(
+        &self,
+        answer: KafkaResult<BTreeMap<String, Topic>>,
+    ) -> KafkaResult<BTreeMap<String, Topic>> {
+        let unanswered = &mut self.known().unanswered;
+        *unanswered = answer.as_ref().map_or_else(|_| *unanswered + 1, |_| 0);
+        match answer {
+            Err(_) if *unanswered >= UNANSWERED => Ok(BTreeMap::new()),
+            other => other,
+        }
+    }
+
+    fn look<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         more: &[&str],
@@ -78,36 +99,26 @@ impl Topics {
         names.sort_unstable();
         names.dedup();
         let answer = describe(consumer, &names, PATIENCE);
-        self.learn(answer)
+        self.known().next_look = Instant::now() + LOOK;
+        match &answer {
+            Ok(now) => self.see(now),
+            Err(why) => {
+                debug!(target: "kafka", "whether topics are the same is not known: {why}");
+            }
+        }
+        answer
     }
 
-    fn learn(
-        &self,
-        answer: KafkaResult<BTreeMap<String, Topic>>,
-    ) -> KafkaResult<BTreeMap<String, Topic>> {
+    /// Keeps those that are seen first.
+    fn see(&self, now: &BTreeMap<String, Topic>) {
         let mut known = self.known();
-        known.next_look = Instant::now() + LOOK;
-        match answer {
-            Ok(now) => {
-                known.unanswered = 0;
-                for (name, topic) in &now {
-                    let is_late = known.has_begun && !self.names.contains(name);
-                    let first = known.first.entry(name.clone());
-                    first.or_insert_with(|| match is_late {
-                        true => Topic::default(),
-                        false => topic.clone(),
-                    });
-                }
-                Ok(now)
-            }
-            Err(why) => {
-                known.unanswered += 1;
-                debug!(target: "kafka", "whether topics are the same is not known: {why}");
-                match known.unanswered < UNANSWERED {
-                    true => Err(why),
-                    false => Ok(BTreeMap::new()),
-                }
-            }
+        for (name, topic) in now {
+            let is_late = known.has_begun && !self.names.contains(name);
+            let first = known.first.entry(name.clone());
+            first.or_insert_with(|| match is_late {
+                true => Topic::default(),
+                false => topic.clone(),
+            });
         }
     }
 
@@ -230,7 +241,7 @@ mod tests {
         let topics = Topics::of(&["^others.*".into()]);
         let see = |name: &str| {
             let now = BTreeMap::from([(name.to_owned(), topic("a", 1))]);
-            topics.learn(Ok(now)).unwrap();
+            topics.see(&now);
             topics.is_new((name, 0), Some(&topic("a", 1)))
         };
         assert!(!see("others1"));
@@ -256,9 +267,9 @@ mod tests {
     fn a_broker_that_never_answers_that_question_is_read_all_the_same() {
         let topics = topics(topic("a", 1));
         let timed_out = || Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut));
-        assert!((1..UNANSWERED).all(|_| topics.learn(timed_out()).is_err()));
-        assert_eq!(topics.learn(timed_out()), Ok(BTreeMap::new()));
-        topics.learn(Ok(BTreeMap::new())).unwrap();
-        assert!(topics.learn(timed_out()).is_err());
+        assert!((1..UNANSWERED).all(|_| topics.answered(timed_out()).is_err()));
+        assert_eq!(topics.answered(timed_out()), Ok(BTreeMap::new()));
+        topics.answered(Ok(BTreeMap::new())).unwrap();
+        assert!(topics.answered(timed_out()).is_err());
     }
 }
