@@ -92,6 +92,19 @@ fn init_keeps_the_context_file_that_is_there() {
 }
 
 #[test]
+fn init_makes_a_folder_beside_the_one_at_work() {
+    let site = database();
+    site.run(&["init", "../beside", "--proposal", "5"])
+        .succeeded();
+    assert!(
+        site.db()
+            .with_file_name("beside")
+            .join("runs.sqlite")
+            .is_file()
+    );
+}
+
+#[test]
 fn init_takes_context_file_and_user_variables_from_another_database() {
     let site = database();
     site.python("write_with_client.py", &[site.db().as_ref()])
