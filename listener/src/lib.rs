@@ -8,6 +8,7 @@ mod resting;
 pub mod combiner;
 pub mod counting;
 pub mod dispatch;
+pub mod excerpt;
 pub mod extraction;
 pub mod job;
 pub mod job_end;

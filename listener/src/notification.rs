@@ -3,6 +3,7 @@
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
 use serde_json::{Map, Value};
 
+use crate::excerpt::excerpt;
 use crate::settings::NotificationSettings;
 
 /// No notification has more bytes. What is read of one takes several times as many.
@@ -37,7 +38,8 @@ pub enum Unreadable {
     Missing(String),
     /// A number is none that a proposal or run can have.
     #[error(
-        "its `{field}` is {found}, which is no whole number from 0 to {}",
+        "its `{field}` is {}, which is no whole number from 0 to {}",
+        excerpt(found),
         u32::MAX
     )]
     BadNumber {
@@ -141,6 +143,16 @@ mod tests {
     fn other_events_are_none_of_our_business() {
         assert_eq!(read(r#"{"event": "coffee", "run": -1}"#), Ok(None));
         assert_eq!(read(r#"{"no": "event"}"#), Ok(None));
+    }
+
+    #[test]
+    fn of_a_long_value_the_reason_has_the_beginning() {
+        let long = "9".repeat(880_000);
+        let message =
+            format!(r#"{{"event": "migration_complete", "proposal": "{long}", "run": 7}}"#);
+        let why = read(&message).unwrap_err().to_string();
+        assert!(why.contains("99…, which is no whole number"), "{why:.500}");
+        assert!(why.len() < 500, "{}", why.len());
     }
 
     #[test]

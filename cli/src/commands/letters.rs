@@ -1,6 +1,7 @@
 //! `listener inbox`, `listener dead-letters`: notifications that wait, and what could not be understood.
 
 use runledger_listener::counting::counted;
+use runledger_listener::excerpt::excerpt;
 use runledger_listener::listener_db::{DeadLetter, Letter, ListenerDb};
 use serde_json::json;
 
@@ -21,6 +22,7 @@ pub(super) fn waiting(db: &ListenerDb, as_json: bool) -> Result {
     }
     for letter in &letters {
         let why = letter.last_error.as_deref().unwrap_or("not tried yet");
+        let why = excerpt(why);
         println!(
             "{}  {}  tried {}×  {why}",
             letter.id, letter.topic, letter.tries
@@ -64,14 +66,19 @@ pub(super) fn dead(db: &ListenerDb, as_json: bool) -> Result {
         return print_json(&letters.iter().map(dead_letter).collect::<Vec<_>>());
     }
     for letter in &letters {
-        let place = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset);
-        println!("{}  {place}  {}", letter.id, letter.reason);
+        println!("{}", heading(letter));
         println!("    {}", shown(&letter.payload));
     }
     if letters.is_empty() {
         println!("There are no dead letters.");
     }
     Ok(())
+}
+
+/// Which one it is, and what is wrong with it.
+fn heading(letter: &DeadLetter) -> String {
+    let place = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset);
+    format!("{}  {place}  {}", letter.id, excerpt(&letter.reason))
 }
 
 fn dead_letter(letter: &DeadLetter) -> serde_json::Value {
@@ -108,5 +115,23 @@ mod tests {
         assert!(shown(long.as_bytes()).starts_with(&cut));
         // Bytes that are no text are each one character.
         assert!(shown(&vec![0xff; 50_000_000]).len() < 4 * SHOWN);
+    }
+
+    #[test]
+    fn of_a_long_reason_too() {
+        let letter = DeadLetter {
+            id: 3,
+            topic: "t".into(),
+            partition: 0,
+            offset: 7,
+            sent_at: None,
+            received_at: 0.0,
+            reason: "its `proposal` is 99".to_owned() + &"9".repeat(880_000),
+            payload: Vec::new(),
+        };
+        let said = heading(&letter);
+        assert!(said.starts_with("3  t/0/7  its `proposal` is 99"));
+        assert!(said.ends_with("9…") && said.len() < 300, "{}", said.len());
+        assert_eq!(dead_letter(&letter)["reason"], letter.reason);
     }
 }

@@ -1,10 +1,13 @@
 //! Which file submissions may be followed: whoever can write to the topic names paths, so they are looked at first.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use runledger_context::run::RunId;
 use runledger_storage::fragment::Fragment;
 use serde::{Deserialize, Serialize};
+
+use crate::excerpt::excerpt;
 
 /// A request to merge one fragment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +27,16 @@ pub enum Refusal {
     #[error("it is no file submission")]
     NotForUs,
     /// Not what a file submission looks like.
-    #[error("it cannot be read: {0}")]
+    #[error("it cannot be read: {}", excerpt(.0))]
     Unreadable(String),
     /// The folder has no database.
-    #[error("{} is no folder with a runs.sqlite", .0.display())]
+    #[error("{} is no folder with a runs.sqlite", excerpt(&.0.to_string_lossy()))]
     NoDatabase(PathBuf),
     /// The file is not where fragments are, or not named like one of this run.
-    #[error("{} is not the name of a fragment of {run} in {}", file.display(), folder.display())]
+    #[error(
+        "{} is not the name of a fragment of {run} in {}",
+        excerpt(&file.to_string_lossy()), excerpt(&folder.to_string_lossy())
+    )]
     NotAFragment {
         /// The file.
         file: PathBuf,
@@ -40,7 +46,7 @@ pub enum Refusal {
         run: RunId,
     },
     /// Something else than a regular file has the fragment's name.
-    #[error("{} is no regular file", .0.display())]
+    #[error("{} is no regular file", excerpt(&.0.to_string_lossy()))]
     NotAFile(PathBuf),
 }
 
@@ -105,6 +111,10 @@ impl Submission {
         }
         match std::fs::symlink_metadata(fragment) {
             Ok(found) if !found.is_file() => Err(Refusal::NotAFile(fragment.clone())),
+            // No file will ever have such a name.
+            Err(why) if why.kind() == io::ErrorKind::InvalidFilename => {
+                Err(Refusal::NotAFile(fragment.clone()))
+            }
             // Not there (yet): a network file system may show it later.
             _ => Ok(()),
         }
@@ -215,6 +225,31 @@ mod tests {
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(folder.ask(&link), Err(Refusal::NotAFile(link)));
         assert_eq!(folder.ask(&fifo), Err(Refusal::NotAFile(fifo)));
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_a_name_is_refused_in_a_few_words() {
+        let folder = Folder::new();
+        let long = "9".repeat(880_000);
+        let said = |file: &Path| folder.ask(file).unwrap_err().to_string();
+        let nobodys = Submission {
+            database_dir: format!("/{long}").into(),
+            fragment: "/x".into(),
+            run: RunId::new(1234, 7),
+        };
+        let unreadable = format!(
+            r#"{{"msg_kind": "file_submission", "data": {{"damnit_dir": "/d", "new_file": "/f", "proposal": "{long}"}}}}"#
+        );
+        for why in [
+            said(&folder.fragment(&format!("p1234_r7.{long}.ready.h5"))),
+            said(Path::new(&format!("/{long}"))),
+            nobodys.check().unwrap_err().to_string(),
+            Submission::parse(unreadable.as_bytes())
+                .unwrap_err()
+                .to_string(),
+        ] {
+            assert!(why.len() < 600 && why.contains('…'), "{why:.600}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::groups::GroupInfo;
 use tracing::{debug, info, warn};
 
+use crate::excerpt::excerpt;
+
 /// By this our own members are known, unless a site says otherwise.
 pub(super) const CLIENT_ID: &str = "runledger";
 
@@ -72,6 +74,7 @@ impl Members {
         }
         let (group, is_ours) = (&self.group, |other: &String| other.starts_with(CLIENT_ID));
         let names = others.join(", ");
+        let names = excerpt(&names);
         match others.iter().all(is_ours) {
             _ if others.is_empty() => {
                 info!(target: "kafka", group, "nobody else is in the group any more")

@@ -7,12 +7,10 @@ use tracing::{error, warn};
 
 use super::outbox::forget;
 use super::{Letter, Publisher};
+use crate::excerpt::excerpt;
 use crate::kafka::Undelivered;
 use crate::ledger::Ledger;
 use crate::updates::halves;
-
-/// Of a message that is given up, so much is in the log.
-const SHOWN: usize = 300;
 
 impl Publisher {
     /// Sends it in two, or gives it up.
@@ -58,15 +56,13 @@ impl Publisher {
 
 /// Nobody would take it another time.
 pub(super) fn give_up(letter: &Letter, why: &Undelivered) {
-    let shown: String = String::from_utf8_lossy(&letter.payload)
-        .chars()
-        .take(SHOWN)
-        .collect();
+    let payload = String::from_utf8_lossy(&letter.payload);
     error!(
         topic = letter.topic,
         bytes = letter.payload.len(),
         folder = %letter.database_dir.display(),
-        "a message that no broker takes is given up, windows have to be reloaded: {why}: {shown}"
+        "a message that no broker takes is given up, windows have to be reloaded: {why}: {}",
+        excerpt(&payload)
     );
     let database_dir = letter.database_dir.clone();
     forget([(database_dir, letter.waiting.into_iter().collect())].into());
