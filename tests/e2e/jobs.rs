@@ -344,6 +344,45 @@ fn reprocess_tells_each_event_and_names_what_failed() {
 }
 
 #[test]
+fn reprocess_ends_with_the_reason_where_a_job_cannot_be_started() {
+    let site = database();
+    let logs = site.db().join("process_logs");
+    std::fs::write(&logs, "no folder").expect("a file");
+    let said = site.run(&["reprocess", "7", "--mock"]);
+    said.failed(
+        3,
+        &[
+            "1 of 1 job did not finish",
+            "cannot be started",
+            "r7-p1234.out",
+        ],
+    );
+    assert_eq!(state(&site, 7), "failed");
+    std::fs::remove_file(&logs).expect("removed");
+    site.run(&["jobs", "retry", "--all", "--yes"]).succeeded();
+}
+
+#[test]
+fn reprocess_says_why_jobs_wait_that_had_no_room_at_first() {
+    let site = database();
+    let logs = site.db().join("process_logs");
+    std::fs::write(&logs, "no folder").expect("a file");
+    let all = ["reprocess", "7", "8", "--mock", "--concurrent-jobs", "1"];
+    let log = site.path("reprocess.log");
+    let mut watch = Service::start(&mut site.command(&site.db(), &all), &log);
+    let said = || watch.said();
+    eventually("it says why", said, || {
+        said().contains("r8 waits for its next try: the log ")
+    });
+    std::fs::remove_file(&logs).expect("removed");
+    assert_eq!(watch.end(), Some(3), "{}", watch.said());
+    assert_eq!(
+        (state(&site, 7), state(&site, 8)),
+        ("failed".into(), "finished".into())
+    );
+}
+
+#[test]
 fn whoever_stops_watching_leaves_the_jobs_alone() {
     let site = database();
     let mut watch = begun(&site, &["7", "9", "--watch"], 2);

@@ -109,7 +109,8 @@ impl Dispatcher {
     }
 
     /// Submits these jobs of a database and no others, as far as there is room. What is not taken now stays planned;
-    /// what is refused is tried again as `retries` say.
+    /// what is refused is tried again as `retries` say. What cannot be started stays planned, too, unless they are
+    /// [`Retries::NONE`].
     ///
     /// # Errors
     /// The ledger or the run table cannot be used.

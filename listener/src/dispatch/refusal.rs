@@ -10,6 +10,7 @@ use super::gather::Group;
 use super::submission::{Failures, Hand};
 use crate::Result;
 use crate::job::Job;
+use crate::job_end::Retries;
 use crate::ledger::{self, Ending, Setback};
 use crate::queue::{Account, Batch, Ended, Fault, QueueManager, Refusal};
 
@@ -27,6 +28,11 @@ impl Dispatcher {
             Refusal::Unavailable(why) => {
                 self.rest(hand.queue.name(), &why);
                 hand.set_back(batch, &why, false, None)?;
+            }
+            // Whoever asks and is told can see to it, and asks again.
+            Refusal::NotNow(why) if hand.retries == Retries::NONE => {
+                let words = format!("the job cannot be started: {why}");
+                self.count_refusal(hand, batch, &words, failures)?;
             }
             Refusal::NotNow(why) => {
                 debug!(
@@ -50,7 +56,10 @@ impl Dispatcher {
                         hand.set_back(batch, &why, false, None)?;
                         self.do_here(hand, local, batch, failures)?;
                     }
-                    _ => self.count_refusal(hand, batch, &why, failures)?,
+                    _ => {
+                        let words = format!("the submission was refused: {why}");
+                        self.count_refusal(hand, batch, &words, failures)?;
+                    }
                 }
             }
         }
@@ -91,10 +100,9 @@ impl Dispatcher {
         &self,
         hand: &mut Hand<'_>,
         batch: &Batch,
-        why: &str,
+        words: &str,
         failures: &Failures,
     ) -> Result<()> {
-        let words = format!("the submission was refused: {why}");
         let retries = hand.retries;
         let failures = |job: &Job| failures.get(&job.processing_id).copied().unwrap_or(0);
         let (again, over): (Vec<_>, Vec<_>) = batch
@@ -106,7 +114,7 @@ impl Dispatcher {
                 ending: Ending::Unseen,
                 fault: Fault::Queue,
                 peak_memory: None,
-                words: words.clone(),
+                words: words.to_owned(),
             };
             let ended = Ended {
                 job: job.clone(),
@@ -121,7 +129,7 @@ impl Dispatcher {
             .max()
             .unwrap_or(0);
         let setback = Setback {
-            reason: words.clone(),
+            reason: words.to_owned(),
             counts: true,
             next_try: Some(ledger::now() + retries.wait(most).as_secs_f64()),
         };

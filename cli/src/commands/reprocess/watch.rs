@@ -38,6 +38,8 @@ struct Seen {
     is_over: bool,
     /// Why it did not finish.
     failure: Option<String>,
+    /// Why it could not begin: it is tried again.
+    trouble: Option<String>,
 }
 
 /// Watches until all are over, or Ctrl-C.
@@ -111,6 +113,13 @@ impl<'a> Watched<'a> {
             let seen = entry.as_ref().map_or_else(forgotten, seen);
             if before.map(|before| before.word) != Some(seen.word) {
                 self.tell(job, entry.as_ref(), &seen)?;
+            }
+            if let Some(why) = &seen.trouble
+                && before.is_none_or(|before| before.trouble != seen.trouble)
+            {
+                let run = job.run;
+                self.progress
+                    .above(|| eprintln!("{run} waits for its next try: {why}"));
             }
             self.seen.insert(id, seen);
         }
@@ -193,9 +202,11 @@ fn seen(entry: &Entry) -> Seen {
     let is_over = entry.state.is_final() || entry.held;
     let word = state_word(entry);
     let failed = is_over && entry.state != State::Finished;
+    let is_planned = entry.state == State::Planned && !is_over;
     Seen {
         word,
         is_over,
+        trouble: entry.message.clone().filter(|_| is_planned),
         failure: failed.then(|| entry.message.clone().unwrap_or_else(|| word.into())),
     }
 }
@@ -205,6 +216,7 @@ fn forgotten() -> Seen {
         word: "forgotten",
         is_over: true,
         failure: Some("it is not in the ledger any more".into()),
+        trouble: None,
     }
 }
 
