@@ -134,3 +134,20 @@ fn a_listener_whose_static_name_another_takes_says_so_and_ends() {
         || runs(&site).len() == 4,
     );
 }
+
+#[test]
+fn a_broker_that_does_not_know_the_protocol_that_is_set_is_told_of() {
+    let Some(kafka) = Kafka::start(&[]) else {
+        return;
+    };
+    let site = Site::over(&kafka).watching(CONTEXT);
+    // The newer protocol leaves that to the broker.
+    site.configure("\"session.timeout.ms\" = \"6000\"\n", "");
+    shared(&site, "\"group.protocol\" = \"consumer\"\n");
+    let listener = site.service(&["listen", "."]);
+    let said = || listener.said();
+    eventually("it says what to look for", said, || {
+        said().contains("Does it know the group.protocol")
+    });
+    assert!(!said().contains("joined the group"), "{}", said());
+}
