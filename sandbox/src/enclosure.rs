@@ -61,7 +61,7 @@ impl Enclosure {
 
     fn build_in(&mut self, settings: &Settings, job: &Job) -> Result<()> {
         let scratch = scratch()?;
-        let order = Order::of(settings, job, scratch.path());
+        let order = Order::of(settings, job, scratch.path())?;
         let temporary = order.temporary().to_string_lossy().into_owned();
         let program = std::env::current_exe().map_err(Error::NoProgram)?;
         let text = serde_json::to_string(&order).map_err(|why| Error::Order(why.to_string()))?;

@@ -17,8 +17,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::{Pid, close, getpgrp, getppid};
 
+use crate::opened::Places;
 use crate::order::Order;
-use crate::{Error, Part, Result, loopback, namespaces, places, rules, view};
+use crate::{Error, Part, Result, loopback, namespaces, opened, places, rules, view};
 
 /// The exit code for: there is no sandbox, so nothing was run.
 pub const FAILED: u8 = 125;
@@ -31,6 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// There is no sandbox, and nothing was run.
 pub fn enter(order: &str, command: &[OsString]) -> Result<u8> {
     let mut order = parsed(order)?;
+    order.let_read(&places::of_command(command, order.home.as_deref()))?;
     close_others().map_err(|why| Error::Order(format!("files that cannot be closed: {why}")))?;
     let program = std::env::current_exe().map_err(Error::NoProgram)?;
     if order.has(Part::Namespaces) {
@@ -52,15 +54,18 @@ pub fn enter(order: &str, command: &[OsString]) -> Result<u8> {
 pub fn settle(order: &str, command: &[OsString]) -> Result<u8> {
     let order = parsed(order)?;
     let here = std::env::current_dir().map_err(|why| Error::Order(format!("no folder: {why}")))?;
-    let mut read = places::of_command(command, order.home.as_deref());
-    read.extend(order.read.iter().cloned());
     let has_namespaces = order.has(Part::Namespaces);
     if has_namespaces {
-        make_a_world(&order, &read).map_err(no_namespaces)?;
+        view::begin().map_err(no_namespaces)?;
+    }
+    let opened = opened::all(&order)?;
+    if has_namespaces {
+        make_a_world(&order, &opened).map_err(no_namespaces)?;
     }
     if order.has(Part::Landlock) {
-        rules::hold(&order, &read)?;
+        rules::hold(&order, &opened)?;
     }
+    drop(opened);
     if order.has(Part::Seccomp) {
         crate::calls::refuse(&order)?;
     }
@@ -88,11 +93,11 @@ fn no_namespaces(why: io::Error) -> Error {
     }
 }
 
-fn make_a_world(order: &Order, read: &[std::path::PathBuf]) -> io::Result<()> {
+fn make_a_world(order: &Order, opened: &Places) -> io::Result<()> {
     if !order.network {
         loopback::up()?;
     }
-    view::enter(order, read)?;
+    view::enter(order, opened)?;
     namespaces::end(order)
 }
 

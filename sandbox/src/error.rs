@@ -60,6 +60,34 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// A link leads where somebody else wants it to.
+    #[error("the sandbox does not follow the link {} on the way to {}: {why}", link.display(), path.display())]
+    Link {
+        /// What was to be read or written.
+        path: PathBuf,
+        /// Whose way leads over it.
+        link: PathBuf,
+        /// Whose it is, and what to do.
+        why: String,
+    },
+    /// Context files could write the database's folder.
+    #[error(
+        "`[sandbox] write` names {}, in which the database's folder lies: context files could put another in its place; \
+         name a folder beside it",
+        place.display()
+    )]
+    DatabaseWritten {
+        /// What is named, or where that leads.
+        place: PathBuf,
+    },
+    /// What is to be read or written cannot be opened.
+    #[error("the sandbox cannot have {} in it: {source}", path.display())]
+    Place {
+        /// What was to be read or written.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
     /// This program does not find itself.
     #[error("this program does not find itself: {0}")]
     NoProgram(io::Error),

@@ -6,6 +6,7 @@
 mod attempts;
 mod calls;
 mod data;
+mod database;
 mod enclosure;
 mod enter;
 mod environment;
@@ -13,10 +14,13 @@ mod error;
 mod loopback;
 mod mounts;
 mod namespaces;
+mod opened;
 mod order;
 mod places;
 mod rules;
 mod settings;
+mod trail;
+mod trust;
 mod view;
 mod wrapper;
 

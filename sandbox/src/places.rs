@@ -1,10 +1,10 @@
 //! Where a program finds what it needs to run: the system's folders, and the installation that it belongs to.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+
+use crate::trail::{Links, follow};
 
 /// What programs read on every Linux.
 pub(crate) const SYSTEM: [&str; 9] = [
@@ -20,8 +20,6 @@ pub(crate) const SYSTEM: [&str; 9] = [
 ];
 /// Variables with folders of modules and libraries.
 const SEARCHED: [&str; 2] = ["PYTHONPATH", "LD_LIBRARY_PATH"];
-/// Longer chains of links lead nowhere.
-const MOST_LINKS: usize = 40;
 
 /// Everything that a command reads of the system, of its program's installation, and the folder of its script.
 /// `home` is never among it as a whole, wherever a program lies.
@@ -59,10 +57,11 @@ fn on_path(program: &Path) -> PathBuf {
 /// A virtual environment's Python is a link to that of another installation: all of them are needed. Who can name the
 /// program must not make anything else readable by that, also if they change links meanwhile.
 fn installations(program: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let mut links = BTreeMap::new();
-    let Ok(last) = follow(program, &mut links) else {
+    let mut links = Links::new();
+    let Ok(last) = follow(program, |_, _| true, &mut links) else {
         return Vec::new();
     };
+    let last = last.path;
     if !is_executable(&last) {
         return Vec::new();
     }
@@ -100,43 +99,6 @@ fn is_of_python(prefix: &Path, home: Option<&Path>) -> bool {
 
 fn holds_home(folder: &Path, home: Option<&Path>) -> bool {
     folder == Path::new("/") || home.is_some_and(|home| home.starts_with(folder))
-}
-
-/// Where a path leads, which begins at the root; the links on its way are added to `links`.
-pub(crate) fn follow(path: &Path, links: &mut BTreeMap<PathBuf, PathBuf>) -> io::Result<PathBuf> {
-    let mut place = PathBuf::from("/");
-    let mut left: VecDeque<OsString> = names(path).collect();
-    let mut count = 0;
-    while let Some(name) = left.pop_front() {
-        if name == ".." {
-            place.pop();
-            continue;
-        }
-        let next = place.join(&name);
-        if !next.symlink_metadata()?.is_symlink() {
-            place = next;
-            continue;
-        }
-        count += 1;
-        if count > MOST_LINKS {
-            return Err(io::Error::other("too many links"));
-        }
-        let target = next.read_link()?;
-        names(&target).rev().for_each(|name| left.push_front(name));
-        if target.is_absolute() {
-            place = PathBuf::from("/");
-        }
-        links.insert(next, target);
-    }
-    Ok(place)
-}
-
-fn names(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
-    path.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]
@@ -189,21 +151,5 @@ mod tests {
         for none in ["keys/key", "links/python/key", "links/python", "missing"] {
             assert!(found(none).is_empty(), "{none}");
         }
-    }
-
-    #[test]
-    fn a_path_is_followed_through_its_links() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
-        std::fs::create_dir_all(at("far/data/p1")).unwrap();
-        symlink("far/data", at("near")).unwrap();
-        symlink("loop", at("loop")).unwrap();
-        let mut links = BTreeMap::new();
-        assert_eq!(
-            follow(&at("near/../data/p1"), &mut links).unwrap(),
-            at("far/data/p1")
-        );
-        assert!(links.keys().eq([&at("near")]));
-        assert!(follow(&at("loop"), &mut links).is_err());
     }
 }

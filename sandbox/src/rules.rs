@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, Compatible, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, BitFlags, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
+use crate::opened::{Kind, Places};
 use crate::order::Order;
 use crate::{Error, Part, Result};
 
@@ -23,19 +24,19 @@ pub(crate) const SHARED: [&str; 6] = [
 ];
 
 /// From now on this process and its children are held to the rules.
-pub(crate) fn hold(order: &Order, read: &[PathBuf]) -> Result<()> {
+pub(crate) fn hold(order: &Order, opened: &Places) -> Result<()> {
     let missing = |why: String| Error::Missing {
         part: Part::Landlock,
         why,
     };
-    match restrict(order, read) {
+    match restrict(order, opened) {
         Ok(RulesetStatus::NotEnforced) => Err(missing("this kernel does not have it".into())),
         Ok(_) => Ok(()),
         Err(why) => Err(missing(why.to_string())),
     }
 }
 
-fn restrict(order: &Order, read: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+fn restrict(order: &Order, opened: &Places) -> Result<RulesetStatus, RulesetError> {
     let mut rules = Ruleset::default()
         .set_compatibility(landlock::CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
@@ -44,12 +45,16 @@ fn restrict(order: &Order, read: &[PathBuf]) -> Result<RulesetStatus, RulesetErr
     if !order.network && !order.has(Part::Namespaces) {
         rules = rules.handle_access(AccessNet::from_all(KNOWN))?;
     }
-    let written = order.write.iter().cloned();
     let shared = SHARED.into_iter().map(PathBuf::from);
-    let written = written.chain(shared).chain([order.temporary()]);
+    let written = shared.chain([order.temporary()]);
     let looking: BitFlags<AccessFs> = AccessFs::from_read(KNOWN);
-    let readable = read.iter().chain(&order.data).cloned();
-    let readable = readable.chain(["/proc".into()]);
+    let opened = opened.values().map(|place| {
+        let access = match place.kind {
+            Kind::Read | Kind::Data => looking,
+            Kind::Write | Kind::Own => AccessFs::from_all(KNOWN),
+        };
+        Ok::<_, RulesetError>(PathBeneath::new(&place.file, access))
+    });
     let looked_through = match order.has(Part::Namespaces) {
         // It has nothing but what may be read.
         true => vec!["/".into()],
@@ -58,7 +63,8 @@ fn restrict(order: &Order, read: &[PathBuf]) -> Result<RulesetStatus, RulesetErr
     let status = rules
         .create()?
         .add_rules(path_beneath_rules(looked_through, AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(readable, looking))?
+        .add_rules(path_beneath_rules(["/proc"], looking))?
+        .add_rules(opened)?
         .add_rules(path_beneath_rules(written, AccessFs::from_all(KNOWN)))?
         .restrict_self()?;
     Ok(status.ruleset)

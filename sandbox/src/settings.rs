@@ -114,8 +114,20 @@ impl Settings {
                 format!("`sandbox.{name}`: {path:?} is no path of something below the root, without \"..\"; write \"/…\" or \"{{proposal}}/…\"")
             }));
         }
+        if self.write.iter().any(|path| is_proposal(path)) {
+            found.push(
+                "`sandbox.write`: \"{proposal}\" as a whole has the links to its data and the database's folder in it, which no \
+                 job may change; name a folder in it, such as \"{proposal}/scratch\""
+                    .into(),
+            );
+        }
         found
     }
+}
+
+fn is_proposal(path: &str) -> bool {
+    let rest = path.strip_prefix("{proposal}");
+    rest.is_some_and(|rest| rest.split('/').all(|part| part.is_empty() || part == "."))
 }
 
 /// Upwards it could lead to all that it says not to name.
@@ -141,6 +153,7 @@ mod tests {
                 "{proposal}s",
                 "{proposal}/scratch",
                 "{proposal}/../..",
+                "{proposal}/.",
                 "/there/..",
             ]
             .map(Into::into)
@@ -148,7 +161,7 @@ mod tests {
             wrapper: "sandbox 'without an end".into(),
             ..Settings::default()
         };
-        assert_eq!(settings.problems().len(), 7, "{:#?}", settings.problems());
+        assert_eq!(settings.problems().len(), 8, "{:#?}", settings.problems());
         assert_eq!(Settings::default().problems(), Vec::<String>::new());
     }
 

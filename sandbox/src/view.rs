@@ -10,65 +10,49 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, pivot_root};
 
-use crate::Part;
 use crate::mounts::mounts;
+use crate::opened::{Kind, Opened, Places, name};
 use crate::order::Order;
-use crate::places::follow;
 use crate::rules::SHARED;
+use crate::trail::below;
 
 const NOTHING: Option<&str> = None;
 
-/// What may be done in a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Own,
-    Write,
-    Read,
-    /// To be read. A program that tries to write there, as EXtra-data does, expects to hear that it may not, and not that
-    /// nobody can: where there is Landlock, the mount is left as it is.
-    Data,
+type Kinds = BTreeMap<PathBuf, Kind>;
+
+/// From now on nobody else sees what this process mounts. What is opened after this can be mounted.
+pub(crate) fn begin() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    Ok(mount(NOTHING, "/", NOTHING, flags, NOTHING)?)
 }
 
-type Places = BTreeMap<PathBuf, Kind>;
-
 /// From now on this process sees only this.
-pub(crate) fn enter(order: &Order, read: &[PathBuf]) -> io::Result<()> {
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(
-        NOTHING,
-        "/",
-        NOTHING,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        NOTHING,
-    )?;
+pub(crate) fn enter(order: &Order, opened: &Places) -> io::Result<()> {
     let view = View { root: order.root() };
     view.begin(order)?;
-    let mut links = BTreeMap::new();
-    let mut places = Places::new();
-    // Of two kinds the later one holds.
-    for (paths, kind) in [
-        (&order.data[..], data_kind(order)),
-        (read, Kind::Read),
-        (&order.write, Kind::Write),
-    ] {
-        add(paths, kind, &mut places, &mut links)?;
-    }
+    let kinds = opened
+        .iter()
+        .map(|(path, place)| (path.clone(), place.kind));
+    let mut kinds: Kinds = kinds.collect();
     // What lies in another place comes after that.
-    for (place, kind) in &places {
-        let is_in_one_like_it = place
-            .parent()
-            .is_some_and(|above| nearest(above, &places) == Some(*kind));
-        if !is_in_one_like_it {
-            view.bind(place, place)?;
+    for (path, place) in opened {
+        match path.parent().and_then(|above| nearest(above, &kinds)) {
+            None => view.show(place, path)?,
+            Some(kind) if kind != place.kind => view.show_within(place, path)?,
+            Some(_) => {}
         }
     }
-    for (link, target) in links {
-        view.link(&link, &target)?;
+    for (link, target) in &order.links {
+        // What is in a place is there already.
+        if nearest(link, &kinds).is_none() {
+            view.link(link, target)?;
+        }
     }
     let own = ["/dev".into(), "/proc".into(), order.temporary()];
-    places.extend(own.map(|path| (path, Kind::Own)));
-    places.extend(kernel_settings().map(|path| (path, Kind::Read)));
-    view.protect(&places)?;
+    kinds.extend(own.map(|path| (path, Kind::Own)));
+    kinds.extend(kernel_settings().map(|path| (path, Kind::Read)));
+    view.protect(&kinds)?;
     view.turn_to()
 }
 
@@ -78,44 +62,9 @@ fn kernel_settings() -> impl Iterator<Item = PathBuf> {
     names.into_iter().map(|name| Path::new("/proc").join(name))
 }
 
-fn data_kind(order: &Order) -> Kind {
-    match order.has(Part::Landlock) {
-        true => Kind::Data,
-        false => Kind::Read,
-    }
-}
-
-/// Where existing paths lead; what is not there is left out.
-fn add(
-    paths: &[PathBuf],
-    kind: Kind,
-    places: &mut Places,
-    links: &mut BTreeMap<PathBuf, PathBuf>,
-) -> io::Result<()> {
-    for path in paths {
-        match follow(path, links) {
-            // The root itself would be everything.
-            Ok(place) if place.parent().is_none() => {}
-            Ok(place) => drop(places.insert(place, kind)),
-            Err(why) if is_absent(&why) => {}
-            Err(why) => return Err(of(path, why)),
-        }
-    }
-    Ok(())
-}
-
 /// What may be done at a path: the nearest place above it says so.
-fn nearest(path: &Path, places: &Places) -> Option<Kind> {
-    path.ancestors()
-        .find_map(|above| places.get(above).copied())
-}
-
-fn is_absent(why: &io::Error) -> bool {
-    use io::ErrorKind as E;
-    matches!(
-        why.kind(),
-        E::NotFound | E::NotADirectory | E::PermissionDenied
-    )
+fn nearest(path: &Path, kinds: &Kinds) -> Option<Kind> {
+    path.ancestors().find_map(|above| kinds.get(above).copied())
 }
 
 struct View {
@@ -188,6 +137,19 @@ impl View {
         mount(Some(from), &place, NOTHING, flags, NOTHING).map_err(|why| of(from, why.into()))
     }
 
+    fn show(&self, place: &Opened, path: &Path) -> io::Result<()> {
+        self.bind(&name(&place.file), path)
+            .map_err(|why| of(path, why))
+    }
+
+    /// Where it lies in another place: others may change the way there, but lead nowhere else by that.
+    fn show_within(&self, place: &Opened, path: &Path) -> io::Result<()> {
+        let target = below(&self.root, path).map_err(|why| of(path, why))?;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+        let (from, to) = (name(&place.file), name(&target));
+        mount(Some(&from), &to, NOTHING, flags, NOTHING).map_err(|why| of(path, why.into()))
+    }
+
     /// A link on the way to something that is there.
     fn link(&self, link: &Path, target: &Path) -> io::Result<()> {
         let place = self.inside(link);
@@ -199,11 +161,11 @@ impl View {
     }
 
     /// Nothing can be written but what is meant to be, and no file gives anybody rights.
-    fn protect(&self, places: &Places) -> io::Result<()> {
+    fn protect(&self, kinds: &Kinds) -> io::Result<()> {
         for (place, mut flags) in mounts(&self.root)? {
             let path = Path::new("/").join(place.strip_prefix(&self.root).unwrap_or(&place));
             flags |= MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID;
-            if matches!(nearest(&path, places), None | Some(Kind::Read)) {
+            if matches!(nearest(&path, kinds), None | Some(Kind::Read)) {
                 flags |= MsFlags::MS_RDONLY;
             }
             let again = mount(NOTHING, &place, NOTHING, flags, NOTHING);
@@ -236,8 +198,8 @@ mod tests {
             ("/data/p1/db", Kind::Read),
             ("/data/p1/scratch", Kind::Write),
         ];
-        let places = places.map(|(path, kind)| (path.into(), kind)).into();
-        let nearest = |path: &str| nearest(Path::new(path), &places);
+        let kinds = places.map(|(path, kind)| (path.into(), kind)).into();
+        let nearest = |path: &str| nearest(Path::new(path), &kinds);
         assert_eq!(nearest("/data/p1/raw/r1"), Some(Kind::Data));
         assert_eq!(nearest("/data/p1/db/extracted_data"), Some(Kind::Read));
         assert_eq!(nearest("/data/p1/scratch"), Some(Kind::Write));

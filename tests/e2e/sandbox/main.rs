@@ -2,6 +2,7 @@
 
 mod escapes;
 mod leftovers;
+mod links;
 mod needs;
 mod on_slurm;
 mod refusals;
