@@ -18,7 +18,7 @@ use super::describing::{Topic, describe};
 const LOOK: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// So often in a row a broker may leave that question unanswered before it is taken for one that does not know it.
+/// So often in a row a broker that knows the question may leave it unanswered before reading begins all the same.
 const UNANSWERED: u32 = 30;
 
 /// What stands before a topic's id beside a position.
@@ -39,6 +39,8 @@ struct Known {
     /// Whether partitions have been begun: a topic that was not known then has come since.
     has_begun: bool,
     unanswered: u32,
+    /// Whether the question was ever answered: not every broker knows it.
+    is_known: bool,
     /// The ids of those that were found to be made anew, and of which that was said.
     told: BTreeMap<String, String>,
 }
@@ -50,6 +52,7 @@ impl Topics {
             first: BTreeMap::new(),
             has_begun: false,
             unanswered: 0,
+            is_known: false,
             told: BTreeMap::new(),
         };
         // What the library takes for patterns is no name.
@@ -81,11 +84,19 @@ impl Topics {
         &self,
         answer: KafkaResult<BTreeMap<String, Topic>>,
     ) -> KafkaResult<BTreeMap<String, Topic>> {
-        let unanswered = &mut self.known().unanswered;
-        *unanswered = answer.as_ref().map_or_else(|_| *unanswered + 1, |_| 0);
+        let mut known = self.known();
         match answer {
-            Err(_) if *unanswered >= UNANSWERED => Ok(BTreeMap::new()),
-            other => other,
+            Ok(now) => {
+                (known.unanswered, known.is_known) = (0, true);
+                Ok(now)
+            }
+            Err(why) => {
+                known.unanswered += 1;
+                match known.is_known && known.unanswered < UNANSWERED {
+                    true => Err(why),
+                    false => Ok(BTreeMap::new()),
+                }
+            }
         }
     }
 
@@ -267,9 +278,17 @@ mod tests {
     fn a_broker_that_never_answers_that_question_is_read_all_the_same() {
         let topics = topics(topic("a", 1));
         let timed_out = || Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut));
-        assert!((1..UNANSWERED).all(|_| topics.answered(timed_out()).is_err()));
         assert_eq!(topics.answered(timed_out()), Ok(BTreeMap::new()));
-        topics.answered(Ok(BTreeMap::new())).unwrap();
-        assert!(topics.answered(timed_out()).is_err());
+    }
+
+    #[test]
+    fn a_broker_that_does_not_answer_just_now_is_waited_for_but_not_for_ever() {
+        let topics = topics(topic("a", 1));
+        let timed_out = || Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut));
+        for _ in 0..2 {
+            topics.answered(Ok(BTreeMap::new())).unwrap();
+            assert!((1..UNANSWERED).all(|_| topics.answered(timed_out()).is_err()));
+        }
+        assert_eq!(topics.answered(timed_out()), Ok(BTreeMap::new()));
     }
 }
