@@ -3,17 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use runledger_tests::{Kafka, Site, eventually};
-
-const CONTEXT: &str = r#"
-from damnit_ctx import Variable
-
-@Variable(title="Energy")
-def energy(run):
-    with open("evaluated", "a") as books:
-        books.write(f"{run['run']}\n")
-    return 1.5
-"#;
+use runledger_tests::{Kafka, Site, WRITES_DOWN, evaluations, eventually};
 
 /// Longer than any time after which the library closes a connection that is idle or looks for another broker.
 const AWAY: Duration = Duration::from_secs(130);
@@ -25,7 +15,7 @@ fn a_broker_that_is_away_for_minutes_costs_nothing() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     site.configure("[updates.properties]\n", GIVEN_UP);
     let raw = |run| format!("data/SPB/202602/p001234/raw/r{run:04}");
     (2..=4).for_each(|run| std::fs::create_dir_all(site.path(&raw(run))).expect("a folder"));
@@ -56,10 +46,8 @@ fn a_broker_that_is_away_for_minutes_costs_nothing() {
     let arguments = [&site.broker_address, &topic, "--until-values", "5"];
     let heard = site.python("follow_updates.py", &arguments.map(AsRef::as_ref));
     assert_eq!(heard.code, Some(0), "{}\n{}", heard.stdout, why());
-    let evaluated = std::fs::read_to_string(site.db().join("evaluated")).expect("the books");
-    let mut evaluated: Vec<&str> = evaluated.lines().collect();
-    evaluated.sort_unstable();
-    assert_eq!(evaluated, ["1", "2", "3", "4", "5"], "{}", why());
+    let once = (1..=5).map(|run| (run, 1)).collect();
+    assert_eq!(evaluations(&site), once, "{}", why());
     for service in &services {
         let said = service.said();
         assert!(said.contains("answers again"), "{said}");

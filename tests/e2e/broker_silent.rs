@@ -6,31 +6,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use runledger_tests::{Kafka, Service, Site, eventually};
-
-/// Writes down each time that it is evaluated.
-const CONTEXT: &str = r#"
-from damnit_ctx import Variable
-
-@Variable(title="Energy")
-def energy(run):
-    with open("evaluated", "a") as books:
-        books.write(f"{run['run']}\n")
-    return 1.5
-"#;
+use runledger_tests::{Kafka, Service, Site, WRITES_DOWN, evaluations, eventually};
 
 /// A supervisor may kill what takes longer.
 const AT_MOST: Duration = Duration::from_secs(5);
-
-/// How often each run was evaluated.
-fn evaluations(site: &Site) -> BTreeMap<u32, usize> {
-    let books = std::fs::read_to_string(site.db().join("evaluated")).unwrap_or_default();
-    let mut counts = BTreeMap::new();
-    for run in books.lines() {
-        *counts.entry(run.parse().expect("a run")).or_default() += 1;
-    }
-    counts
-}
 
 fn values(site: &Site) -> f64 {
     let sql = "SELECT count(*) FROM run_variables WHERE name='energy' AND value=1.5";
@@ -125,7 +104,7 @@ fn a_broker_that_hangs_costs_nothing_and_all_stop_in_time_meanwhile() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     costs_nothing(&site, || Box::new(kafka.freeze()));
 }
 
@@ -134,7 +113,7 @@ fn connections_whose_packets_are_lost_cost_nothing_and_all_stop_in_time_meanwhil
     let Some(kafka) = Kafka::start_apart() else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     costs_nothing(&site, || Box::new(kafka.cut()));
 }
 
@@ -143,7 +122,7 @@ fn a_silent_broker_is_spoken_of_once() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     for section in ["notifications", "updates"] {
         let head = format!("[{section}.properties]\n");
         site.configure(
@@ -172,7 +151,7 @@ fn a_listener_that_hung_until_it_was_missed_shares_the_work_again_and_nothing_is
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     site.configure(
         "[notifications]\n",
         "[notifications]\ngroup_id = \"shared\"\n",

@@ -103,6 +103,11 @@ fn a_topic_that_is_not_there_is_named_and_holds_nothing_else_up_until_it_is() {
     assert_eq!(heard.code, Some(0), "{}\n{}", heard.stdout, why());
 }
 
+fn make_anew(kafka: &Kafka, topic: &str, partitions: &str) {
+    kafka.administer(&["remove", topic]);
+    kafka.administer(&["make", topic, partitions]);
+}
+
 /// Listens from now on, in a group of this name.
 fn from_now_on(site: &Site, group: &str) -> Service {
     site.configure(
@@ -138,12 +143,8 @@ fn a_topic_that_is_removed_and_made_anew_is_read_from_its_beginning() {
         return;
     };
     let site = hearing(&kafka, "\"test.remade\"");
-    let make = || kafka.administer(&["make", "test.remade", "1"]);
-    let make_anew = || {
-        kafka.administer(&["remove", "test.remade"]);
-        make();
-    };
-    make();
+    let make_anew = || make_anew(&kafka, "test.remade", "1");
+    kafka.administer(&["make", "test.remade", "1"]);
     let mut listener = from_now_on(&site, "remade");
     announce(&site, "test.remade", 1..=3);
     are_there(&site, &listener, 1..=3);
@@ -197,8 +198,7 @@ fn a_topic_made_anew_is_read_whole_by_who_is_given_more_of_it_just_then() {
     });
     announce(&site, "test.shared", 1..=10);
     are_there(&site, &listener, 1..=10);
-    kafka.administer(&["remove", "test.shared"]);
-    kafka.administer(&["make", "test.shared", "2"]);
+    make_anew(&kafka, "test.shared", "2");
     // One of them goes; the other goes on with its own partition, and begins with that one's.
     assert_eq!(other.stop(), Some(0));
     announce(&site, "test.shared", 11..=50);
@@ -218,8 +218,7 @@ fn a_topic_made_anew_whose_leaders_count_anew_is_read_whole_by_those_who_share_i
     let listener = site.service(&["listen", "."]);
     announce(&site, "test.shared", 1..=10);
     are_there(&site, &listener, 1..=10);
-    kafka.administer(&["remove", "test.shared"]);
-    kafka.administer(&["make", "test.shared", "2"]);
+    make_anew(&kafka, "test.shared", "2");
     let other = site.listener_in("other");
     announce(&site, "test.shared", 11..=50);
     let why = || [&listener, &other].map(Service::said).join("\n---\n");

@@ -7,30 +7,9 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use runledger_tests::{Kafka, Service, Site, Supervised, eventually};
-
-/// Writes down each time that it is evaluated.
-const CONTEXT: &str = r#"
-from damnit_ctx import Variable
-
-@Variable(title="Energy")
-def energy(run):
-    with open("evaluated", "a") as books:
-        books.write(f"{run['run']}\n")
-    return 1.5
-"#;
+use runledger_tests::{Kafka, Service, Site, Supervised, WRITES_DOWN, evaluations, eventually};
 
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How often each run was evaluated.
-fn evaluations(site: &Site) -> BTreeMap<u32, usize> {
-    let books = std::fs::read_to_string(site.db().join("evaluated")).unwrap_or_default();
-    let mut counts = BTreeMap::new();
-    for run in books.lines() {
-        *counts.entry(run.parse().expect("a run")).or_default() += 1;
-    }
-    counts
-}
 
 fn once(runs: u32) -> BTreeMap<u32, usize> {
     (1..=runs).map(|run| (run, 1)).collect()
@@ -71,7 +50,7 @@ fn a_broker_that_is_killed_while_runs_are_announced_costs_nothing() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     let listener = site.service(&["listen", "."]);
     let combiner = site.service(&["combiner", "run"]);
     let mut announcer = site.facility_announces(1..=20, PAUSE);
@@ -104,7 +83,7 @@ fn of_two_listeners_of_a_group_one_is_killed_and_all_is_handled_once() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     site.configure(
         "[notifications]\n",
         "[notifications]\ngroup_id = \"shared\"\n",
@@ -153,7 +132,7 @@ fn under_supervisord_nothing_is_lost_whatever_is_restarted_stopped_or_killed() {
     let Some(kafka) = Kafka::start(&[]) else {
         return;
     };
-    let site = Site::over(&kafka).watching(CONTEXT);
+    let site = Site::over(&kafka).watching(WRITES_DOWN);
     let combiner = site.service(&["combiner", "run"]);
     let supervised = Supervised::of(&site);
     supervised.daemonize().succeeded();

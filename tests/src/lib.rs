@@ -2,6 +2,7 @@
 
 mod client;
 mod clients;
+mod evaluations;
 mod faulty_disk;
 mod kafka;
 mod monitor;
@@ -20,6 +21,7 @@ mod wire;
 
 pub use client::{needs_window, python, script};
 pub use clients::{Clients, Told};
+pub use evaluations::{WRITES_DOWN, evaluations};
 pub use faulty_disk::FaultyDisk;
 pub use kafka::{Frozen, Kafka};
 pub use monitor::{monitor_address, numbers};
