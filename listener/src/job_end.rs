@@ -12,16 +12,20 @@ use tracing::{error, warn};
 use crate::backoff;
 use crate::counting::counted;
 use crate::job::Job;
-use crate::ledger::{self, Attempt, Ending, Entry, Ledger, Setback, State};
+use crate::ledger::{self, Attempt, Cost, Ending, Entry, Ledger, Setback, State};
 use crate::publisher::Publisher;
 use crate::queue::{Account, Ended, Fault, TRY_AGAIN, open_log};
 use crate::updates::{FILE_SUBMISSIONS, Update};
 use crate::{Error, Result};
 
+/// For each try that a job has there are so many for attempts that a queue has had and that never began: while a
+/// cluster has trouble of its own, a job is not given up.
+const PATIENCE: u32 = 10;
+
 /// How often what fails through no fault of the job is tried again, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
-    /// At most this often.
+    /// At most this often; ten times as often after attempts that never began.
     pub limit: u32,
     /// The wait before the first of them; twice as long before each further one.
     pub first: Duration,
@@ -51,6 +55,19 @@ impl Retries {
     pub fn wait(&self, failures: u32) -> Duration {
         backoff::wait(self.first, self.longest, failures)
     }
+
+    /// What another try costs a job whose last one has come to nothing; None: it has none left.
+    fn cost(&self, entry: &Entry, has_begun: bool) -> Option<Cost> {
+        let (cost, used, limit) = match has_begun {
+            true => (Cost::Try, entry.failures, self.limit),
+            false => (
+                Cost::Unbegun,
+                entry.unbegun,
+                self.limit.saturating_mul(PATIENCE),
+            ),
+        };
+        (used < limit).then_some(cost)
+    }
 }
 
 /// How a job went.
@@ -71,7 +88,7 @@ pub enum Outcome {
 enum Verdict {
     /// Nothing: it is known how the job went.
     Known(Outcome),
-    Again,
+    Again(Cost),
     Over(State, String),
 }
 
@@ -97,8 +114,10 @@ pub fn settle(
     };
     let last = ledger.last_attempt(id)?;
     let is_last = last.as_ref().is_none_or(|last| last.number == *attempt);
+    let has_begun = !last.as_ref().is_some_and(Attempt::never_began);
     let account = &known_better(account, last.filter(|_| is_last));
-    let outcome = match verdict(&entry, is_last, account, retries) {
+    let again = retries.cost(&entry, has_begun);
+    let outcome = match verdict(&entry, is_last, account, again) {
         Verdict::Known(outcome) => {
             leave_nothing(&entry, *attempt, publisher)?;
             if account.ending != Ending::Exit(0) {
@@ -106,8 +125,8 @@ pub fn settle(
             }
             outcome
         }
-        Verdict::Again => {
-            plan_again(ledger, &entry, *attempt, &account.words, retries)?;
+        Verdict::Again(cost) => {
+            plan_again(ledger, &entry, *attempt, &account.words, cost, retries)?;
             publish_end(job, publisher);
             Outcome::Again
         }
@@ -133,7 +152,8 @@ fn known_better(account: &Account, attempt: Option<Attempt>) -> Account {
     }
 }
 
-fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -> Verdict {
+/// `again`: what another try would cost, if there is one left.
+fn verdict(entry: &Entry, is_last: bool, account: &Account, again: Option<Cost>) -> Verdict {
     let why = &account.words;
     match entry.state {
         State::Finished => Verdict::Known(Outcome::Finished),
@@ -141,19 +161,20 @@ fn verdict(entry: &Entry, is_last: bool, account: &Account, retries: &Retries) -
         _ if !is_last || entry.held || entry.state == State::Planned => {
             Verdict::Known(Outcome::Elsewhere)
         }
-        _ => match account.fault {
+        _ => match (account.fault, again) {
             // One that ended well has said so, unless it was called off just then: it is wanted after all.
-            Fault::Job if account.ending != Ending::Exit(0) => {
+            (Fault::Job, _) if account.ending != Ending::Exit(0) => {
                 Verdict::Over(State::Failed, why.clone())
             }
-            Fault::Person => Verdict::Over(State::Cancelled, why.clone()),
-            _ if entry.failures < retries.limit => Verdict::Again,
-            fault => {
+            (Fault::Person, _) => Verdict::Over(State::Cancelled, why.clone()),
+            (_, Some(cost)) => Verdict::Again(cost),
+            (fault, None) => {
                 let state = match fault {
                     Fault::Vanished => State::Lost,
                     _ => State::Failed,
                 };
-                Verdict::Over(state, after_tries(why, entry.failures as usize + 1))
+                let failed = entry.failures + entry.unbegun;
+                Verdict::Over(state, after_tries(why, failed as usize + 1))
             }
         },
     }
@@ -171,12 +192,17 @@ fn plan_again(
     entry: &Entry,
     attempt: u32,
     why: &str,
+    cost: Cost,
     retries: &Retries,
 ) -> Result<()> {
-    let wait = retries.wait(entry.failures);
+    let failures = match cost {
+        Cost::Unbegun => entry.unbegun,
+        _ => entry.failures,
+    };
+    let wait = retries.wait(failures);
     let setback = Setback {
         reason: why.to_owned(),
-        counts: true,
+        cost,
         next_try: Some(ledger::now() + wait.as_secs_f64()),
     };
     ledger.set_back(&[(entry.job.processing_id.clone(), attempt)], &setback)

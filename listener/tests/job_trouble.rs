@@ -13,7 +13,7 @@ use runledger_listener::job_end::{Outcome, Retries, settle};
 use runledger_listener::ledger::{Claim, Ending, Handover, Ledger, State};
 use runledger_listener::publisher::Publisher;
 use runledger_listener::queue::{
-    Account, Ended, Fault, LocalQueue, LocalSettings, Process, Surroundings,
+    Account, Ended, Fault, LocalQueue, LocalSettings, Process, Surroundings, Ticket,
 };
 use support::*;
 
@@ -122,8 +122,8 @@ fn a_log_that_is_a_link_is_not_followed() {
     assert!(!state(&job).is_final());
 }
 
-/// What a listener writes down before it starts a job here; it is killed before it can say more.
-fn taken_by_one_that_died(job: &Job) -> u32 {
+/// What is written down before a queue is given a job: the number of its attempt.
+fn taken(job: &Job) -> u32 {
     let handover = Handover {
         queue: "local",
         token: "token".into(),
@@ -134,6 +134,12 @@ fn taken_by_one_that_died(job: &Job) -> u32 {
     let taken = ledger(&job.database_dir)
         .take(&handover, vec![job.clone()])
         .unwrap();
+    taken[0].1
+}
+
+/// What a listener writes down before it starts a job here; it is killed before it can say more.
+fn taken_by_one_that_died(job: &Job) -> u32 {
+    let attempt = taken(job);
     rusqlite::Connection::open(job.database_dir.join("ledger.sqlite"))
         .unwrap()
         .execute(
@@ -141,7 +147,7 @@ fn taken_by_one_that_died(job: &Job) -> u32 {
             [format!("{} 1 1", runledger_listener::queue::host_name())],
         )
         .unwrap();
-    taken[0].1
+    attempt
 }
 
 #[test]
@@ -270,6 +276,72 @@ fn an_attempt_whose_process_is_dead_may_begin_again_whatever_the_queue_counts() 
         ..Process::this()
     };
     assert!(matches!(claim(&other).unwrap(), Claim::Refused(_)));
+}
+
+/// A queue has an attempt, which begins or not, and then is not there any more.
+fn lost_by_its_queue(job: &Job, has_begun: bool) -> Outcome {
+    let (mut ledger, attempt) = (ledger(&job.database_dir), taken(job));
+    let ticket = Ticket {
+        id: attempt.to_string(),
+        cluster: None,
+    };
+    let id = job.processing_id.clone();
+    ledger.placed(&[(id, attempt, ticket)]).unwrap();
+    if has_begun {
+        let here = Surroundings::default();
+        let claim = ledger.claim(&job.processing_id, Some(attempt), &Process::this(), &here);
+        assert_eq!(claim.unwrap(), Claim::Granted(attempt));
+    }
+    let ended = Ended {
+        job: job.clone(),
+        attempt,
+        account: Account {
+            ending: Ending::Unseen,
+            fault: Fault::Vanished,
+            peak_memory: None,
+            words: "its process vanished unseen".into(),
+        },
+    };
+    settle(&mut ledger, &ended, &SOON, &mut publisher(None)).unwrap()
+}
+
+#[test]
+fn what_a_queue_never_begins_is_tried_again_ten_times_as_often_and_costs_no_other_try() {
+    let folder = database();
+    let job = planned(folder.path(), 7);
+    let entry = || {
+        ledger(folder.path())
+            .job(&job.processing_id)
+            .unwrap()
+            .unwrap()
+    };
+    for unbegun in 1..=10 * SOON.limit {
+        assert_eq!(lost_by_its_queue(&job, false), Outcome::Again);
+        assert_eq!((entry().unbegun, entry().failures), (unbegun, 0));
+    }
+    for failures in 1..=SOON.limit {
+        assert_eq!(lost_by_its_queue(&job, true), Outcome::Again);
+        assert_eq!((entry().unbegun, entry().failures), (20, failures));
+    }
+    assert_eq!(lost_by_its_queue(&job, false), Outcome::Failed);
+    let message = entry().message.unwrap();
+    assert_eq!(
+        message,
+        "its process vanished unseen; it was tried 23 times"
+    );
+    assert_eq!(entry().state, State::Lost);
+    assert!(ledger(folder.path()).try_again(&job.processing_id).unwrap());
+    assert_eq!((entry().unbegun, entry().failures), (0, 0));
+}
+
+#[test]
+fn what_has_begun_is_given_up_after_its_few_tries() {
+    let folder = database();
+    let job = planned(folder.path(), 7);
+    for _ in 0..SOON.limit {
+        assert_eq!(lost_by_its_queue(&job, true), Outcome::Again);
+    }
+    assert_eq!(lost_by_its_queue(&job, true), Outcome::Failed);
 }
 
 /// The end of a job's first attempt.

@@ -17,7 +17,8 @@ CREATE TABLE jobs (
     done          INTEGER,              -- how many of them have had their turn
     held          INTEGER NOT NULL DEFAULT 0,   -- taken off the queue by a person, until told to go on
     failures      INTEGER NOT NULL DEFAULT 0,   -- attempts that failed through no fault of the job
-    next_try      REAL                  -- not before; NULL: at once
+    next_try      REAL,                 -- not before; NULL: at once
+    unbegun       INTEGER NOT NULL DEFAULT 0    -- attempts that a queue had, and that never began
 );
 CREATE INDEX jobs_by_run ON jobs (proposal, run);
 CREATE INDEX jobs_by_state ON jobs (state);

@@ -9,7 +9,7 @@ use super::dispatcher::Dispatcher;
 use super::under_way::is_under_way;
 use crate::Result;
 use crate::backoff;
-use crate::ledger::{self, Attempt, Ledger, Open, Setback};
+use crate::ledger::{self, Attempt, Cost, Ledger, Open, Setback};
 use crate::queue::Ticket;
 
 /// Whoever submitted on another machine, and left an attempt without a name in the queue, has given up by now
@@ -68,7 +68,7 @@ impl Dispatcher {
         ledger.placed(&placed)?;
         let setback = Setback {
             reason: "it never came into the queue".into(),
-            counts: false,
+            cost: Cost::Nothing,
             next_try: None,
         };
         ledger.set_back(&missing, &setback)

@@ -11,7 +11,7 @@ use super::submission::{Failures, Hand};
 use crate::Result;
 use crate::job::Job;
 use crate::job_end::Retries;
-use crate::ledger::{self, Ending, Setback};
+use crate::ledger::{self, Cost, Ending, Setback};
 use crate::queue::{Account, Batch, Ended, Fault, QueueManager, Refusal};
 
 impl Dispatcher {
@@ -27,7 +27,7 @@ impl Dispatcher {
             Refusal::Unclear(why) => self.rest(hand.queue.name(), &why),
             Refusal::Unavailable(why) => {
                 self.rest(hand.queue.name(), &why);
-                hand.set_back(batch, &why, false, None)?;
+                hand.set_back(batch, &why, Cost::Nothing, None)?;
             }
             // Whoever asks and is told can see to it, and asks again.
             Refusal::NotNow(why) if hand.retries == Retries::NONE => {
@@ -41,7 +41,7 @@ impl Dispatcher {
                     "the job cannot be started, trying again: {why}"
                 );
                 let next_try = ledger::now() + self.settings().retries.first.as_secs_f64();
-                hand.set_back(batch, &why, false, Some(next_try))?;
+                hand.set_back(batch, &why, Cost::Nothing, Some(next_try))?;
             }
             Refusal::Refused(why) => {
                 self.numbers.trouble(hand.queue.name(), "refused");
@@ -53,7 +53,7 @@ impl Dispatcher {
                 );
                 match self.queues.stand_in() {
                     Some(local) if local.name() != hand.queue.name() => {
-                        hand.set_back(batch, &why, false, None)?;
+                        hand.set_back(batch, &why, Cost::Nothing, None)?;
                         self.do_here(hand, local, batch, failures)?;
                     }
                     _ => {
@@ -130,7 +130,7 @@ impl Dispatcher {
             .unwrap_or(0);
         let setback = Setback {
             reason: words.to_owned(),
-            counts: true,
+            cost: Cost::Try,
             next_try: Some(ledger::now() + retries.wait(most).as_secs_f64()),
         };
         let again: Vec<_> = again

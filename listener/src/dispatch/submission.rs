@@ -17,7 +17,7 @@ use super::room::Room;
 use super::under_way::UnderWay;
 use crate::Result;
 use crate::job_end::Retries;
-use crate::ledger::{Entry, Handover, Ledger, Open, Setback, State};
+use crate::ledger::{Cost, Entry, Handover, Ledger, Open, Setback, State};
 use crate::queue::{Batch, QueueManager, Ticket};
 use crate::updates::Update;
 
@@ -222,7 +222,7 @@ impl Hand<'_> {
         &mut self,
         batch: &Batch,
         why: &str,
-        counts: bool,
+        cost: Cost,
         next_try: Option<f64>,
     ) -> Result<()> {
         let attempts: Vec<_> = batch
@@ -232,7 +232,7 @@ impl Hand<'_> {
             .collect();
         let setback = Setback {
             reason: why.to_owned(),
-            counts,
+            cost,
             next_try,
         };
         self.ledger.set_back(&attempts, &setback)

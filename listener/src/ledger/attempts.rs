@@ -58,6 +58,11 @@ impl Attempt {
         self.queue_id.is_some() || self.process.is_some()
     }
 
+    /// Whether a queue has had it, and no process of it has ever said that it begins.
+    pub fn never_began(&self) -> bool {
+        self.queue_id.is_some() && self.started_at.is_none()
+    }
+
     /// How the queue names it, if it has it.
     pub fn ticket(&self) -> Option<Ticket> {
         let id = self.queue_id.clone()?;

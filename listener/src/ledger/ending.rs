@@ -67,7 +67,7 @@ impl Ledger {
     /// [`crate::Error::Ledger`].
     pub fn try_again(&self, processing_id: &str) -> Result<bool> {
         let changed = self.connection.execute(
-            "UPDATE jobs SET state = 'planned', held = 0, failures = 0, next_try = NULL, message = NULL,
+            "UPDATE jobs SET state = 'planned', held = 0, failures = 0, unbegun = 0, next_try = NULL, message = NULL,
                     ended_at = NULL, done = NULL, variables = NULL
              WHERE processing_id = ?1 AND state NOT IN ('submitted', 'pending', 'running')",
             [processing_id],

@@ -43,6 +43,8 @@ pub struct Entry {
     pub held: bool,
     /// How many of its attempts failed through no fault of its own.
     pub failures: u32,
+    /// How many of its attempts a queue has had that never began.
+    pub unbegun: u32,
     /// It is not submitted before; seconds since 1970.
     pub next_try: Option<f64>,
     /// Who asked for it: `user@host`.
@@ -84,7 +86,7 @@ pub struct Progress {
 }
 
 const COLUMNS: &str = "processing_id, proposal, run, data, request, state, message, done, variables, held, \
-     failures, next_try, submitted_by, planned_at, ended_at";
+     failures, next_try, submitted_by, planned_at, ended_at, unbegun";
 
 impl Ledger {
     /// Writes a job down, unless it is there already. `source` names the message that it follows from.
@@ -292,6 +294,7 @@ impl Ledger {
             submitted_by: row.get(12)?,
             planned_at: row.get(13)?,
             ended_at: row.get(14)?,
+            unbegun: row.get(15)?,
         })
     }
 }

@@ -26,7 +26,7 @@ pub use jobs::{Entry, Planned, Progress, Wanted};
 pub(crate) use line::LONGEST_WAIT;
 pub use line::{Load, Open};
 pub use outbox::Waiting;
-pub use placing::{Handover, Setback};
+pub use placing::{Cost, Handover, Setback};
 pub use state::State;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +74,12 @@ const CHAIN: Chain = Chain {
             version: 6,
             title: "ends that were told of",
             sql: include_str!("../../schema/ledger/0006_told.sql"),
+            done: None,
+        },
+        Step {
+            version: 7,
+            title: "attempts that never began",
+            sql: include_str!("../../schema/ledger/0007_unbegun.sql"),
             done: None,
         },
     ],

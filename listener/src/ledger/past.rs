@@ -25,13 +25,21 @@ const IN_A_QUEUE: &str = "
                           host, pid, pid_started, started_at, ended_at, exit_code, settled) VALUES
         ('runs', 1, 'local', 'runs', 'here 12 34', 2.5, 'here', 12, 34, 2.5, NULL, NULL, 0),
         ('done', 1, 'local', 'done', 'here 13 35', 3.5, 'here', 13, 35, 3.5, 4.0, 0, 1);";
+/// Whose end was told of.
+const TOLD: &str = "UPDATE attempts SET told = settled";
 
 /// What a ledger of this version had. Whoever adds a step adds what there is at the new version.
 fn content(version: u32) -> Vec<&'static str> {
     match version {
         1 | 2 => vec![JOBS, ON_THIS_MACHINE],
         3..=5 => vec![JOBS, IN_A_QUEUE],
-        6 => vec![JOBS, IN_A_QUEUE, "UPDATE attempts SET told = settled"],
+        6 => vec![JOBS, IN_A_QUEUE, TOLD],
+        7 => vec![
+            JOBS,
+            IN_A_QUEUE,
+            TOLD,
+            "UPDATE jobs SET unbegun = 1 WHERE state = 'running'",
+        ],
         other => panic!("version {other} has no fixture"),
     }
 }

@@ -29,10 +29,21 @@ pub struct Handover {
 pub struct Setback {
     /// In words.
     pub reason: String,
-    /// Whether it counts among the tries that a job has.
-    pub counts: bool,
+    /// Which of its tries that has used up.
+    pub cost: Cost,
     /// Seconds since 1970; None: at once.
     pub next_try: Option<f64>,
+}
+
+/// Which of a job's tries an attempt has used up that came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// None: no queue has had it.
+    Nothing,
+    /// One of those that a job has.
+    Try,
+    /// One of the many more that it has for attempts that a queue has had, and that never began.
+    Unbegun,
 }
 
 impl Ledger {
@@ -148,7 +159,8 @@ impl Ledger {
                 params![processing_id, number, now(), setback.reason],
             )?;
             transaction.execute(
-                "UPDATE jobs SET state = 'planned', message = ?3, next_try = ?4, failures = failures + ?5
+                "UPDATE jobs SET state = 'planned', message = ?3, next_try = ?4,
+                        failures = failures + ?5, unbegun = unbegun + ?6
                  WHERE processing_id = ?1 AND state IN ('submitted', 'pending', 'running')
                    AND ?2 = (SELECT max(number) FROM attempts WHERE processing_id = ?1)",
                 params![
@@ -156,7 +168,8 @@ impl Ledger {
                     number,
                     setback.reason,
                     setback.next_try,
-                    u32::from(setback.counts)
+                    u32::from(setback.cost == Cost::Try),
+                    u32::from(setback.cost == Cost::Unbegun),
                 ],
             )?;
         }

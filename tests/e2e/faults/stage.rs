@@ -43,8 +43,9 @@ const STRANGERS: u32 = 50;
 
 /// A job takes about as long as this.
 const LONGEST_JOB_MS: u64 = 800;
-/// Retries, sessions that have to run out, and the two minutes that Slurm waits before it does a job again.
-const PATIENCE: Duration = Duration::from_secs(400);
+/// Retries, of which the later ones wait ten minutes; sessions that have to run out, and the two minutes that Slurm waits
+/// before it does a job again.
+const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// Below `limit`, another number each time.
 pub(crate) fn random(limit: u64) -> u64 {

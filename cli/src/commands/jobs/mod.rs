@@ -102,6 +102,7 @@ fn example(id: &str, state: runledger_listener::ledger::State) -> Job {
             progress: None,
             held: false,
             failures: 0,
+            unbegun: 0,
             next_try: None,
             submitted_by: "me@here".into(),
             planned_at: 0.0,

@@ -57,6 +57,10 @@ fn of_entry(entry: &Entry, now: f64) -> Vec<(&'static str, String)> {
             "failures",
             (entry.failures > 0).then(|| entry.failures.to_string()),
         ),
+        (
+            "never begun",
+            (entry.unbegun > 0).then(|| entry.unbegun.to_string()),
+        ),
     ];
     known(lines)
 }

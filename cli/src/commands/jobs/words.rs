@@ -118,6 +118,7 @@ pub(super) fn json(job: &Job) -> Value {
         "message": entry.message,
         "progress": progress,
         "failures": entry.failures,
+        "unbegun": entry.unbegun,
         "next_try": entry.next_try,
         "submitted_by": entry.submitted_by,
         "planned_at": entry.planned_at,
