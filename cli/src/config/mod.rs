@@ -93,7 +93,7 @@ pub(crate) struct ContextSettings {
 pub(crate) struct JobSettings {
     /// Where they run.
     pub(crate) queue: QueueChoice,
-    /// How often a job is tried again that failed through no fault of its own.
+    /// How often a job is tried again that failed through no fault of its own; ten times as often if it never began.
     pub(crate) retries: u32,
     /// At most so many jobs of a database run at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -11,12 +10,11 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 use tracing::{error, warn};
 
+use super::PATIENCE;
 use super::describing::Topic;
 use super::topics::{Topics, id_in, note};
 use crate::message::Heard;
 
-/// How long the broker may take to say what a position is.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// By how much senders' clocks, and the order in which their messages come, may be wrong: in milliseconds.
 const SLACK: i64 = 10 * 60 * 1000;
 

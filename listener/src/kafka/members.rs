@@ -7,13 +7,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::groups::GroupInfo;
 use tracing::{debug, info, warn};
 
+use super::PATIENCE;
 use crate::excerpt::excerpt;
 
 /// By this our own members are known, unless a site says otherwise.
 pub(super) const CLIENT_ID: &str = "runledger";
-
-/// How long the broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Time between two tries to ask it.
 const AGAIN: Duration = Duration::from_secs(10);

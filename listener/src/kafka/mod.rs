@@ -20,7 +20,12 @@ pub use producer::{Delivery, Producer, ProducerSettings};
 pub use properties::Properties;
 pub use undelivered::Undelivered;
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
+
+/// How long the broker may take to answer a question, while reading waits.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often the library tells which brokers answer, in milliseconds.
 const STATISTICS: &str = "5000";

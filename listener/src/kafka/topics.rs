@@ -12,11 +12,11 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use tracing::{debug, warn};
 
+use super::PATIENCE;
 use super::describing::{Topic, describe};
 
-/// How often the broker is asked whether topics are still the same, and how long it may take to answer.
+/// How often the broker is asked whether topics are still the same.
 const LOOK: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// So often in a row a broker that knows the question may leave it unanswered before reading begins all the same.
 const UNANSWERED: u32 = 30;
