@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -299,21 +300,30 @@ fn two_combiners_of_one_folder_merge_each_fragment_once() {
     }
     let topic = Database::open(folder.path()).unwrap().update_topic();
     broker.create_topic(&topic).unwrap();
-    let table = rusqlite::Connection::open(folder.path().join("runs.sqlite")).unwrap();
-    let counted = "CREATE TABLE writes (run);
-        CREATE TRIGGER first AFTER INSERT ON run_variables BEGIN INSERT INTO writes VALUES (new.run); END;
-        CREATE TRIGGER further AFTER UPDATE ON run_variables BEGIN INSERT INTO writes VALUES (new.run); END";
-    table.execute_batch(counted).unwrap();
+    let window = Consumer::new(ConsumerSettings {
+        topics: vec![topic],
+        group_id: "a-window".into(),
+        ..submissions(broker.address())
+    });
+    let window = window.unwrap();
     let _one = Service::start(Some(&broker), &[folder.path()]);
     let _other = Service::start(Some(&broker), &[folder.path()]);
     let all = |number| value(folder.path(), number, "energy") == Some(1.5);
     eventually("the rows", || (1..=20).all(all));
     eventually("an empty outbox", || waiting(folder.path()).is_empty());
-    let writes = "SELECT count(*), count(DISTINCT run) FROM writes";
-    let writes: (u32, u32) = table
-        .query_row(writes, [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    assert_eq!(writes, (20, 20));
+    // What has been merged is told each time.
+    let (mut heard, mut runs) = (0, BTreeSet::new());
+    eventually("news of all", || {
+        let news = window.poll(Duration::from_millis(500), 100).unwrap();
+        let is_all = runs.len() == 20 && news.is_empty();
+        heard += news.len();
+        for one in news {
+            let one: serde_json::Value = serde_json::from_slice(&one.payload).unwrap();
+            runs.insert(one["data"]["run"].as_u64().unwrap());
+        }
+        is_all
+    });
+    assert_eq!((heard, runs.len()), (20, 20));
     assert!(
         !folder
             .path()

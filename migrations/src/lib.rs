@@ -8,6 +8,7 @@ mod backup;
 mod chain;
 mod error;
 mod format;
+mod inert;
 mod intermediate;
 mod opening;
 mod runs;

@@ -16,12 +16,15 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use rusqlite::{Connection, OpenFlags, ffi};
 
+use crate::inert::take_as_data;
+
 /// The database's own file, and those that SQLite keeps beside it.
 const ENDS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 /// The one device that SQLite reads.
 const RANDOM: &CStr = c"/dev/urandom";
 
-/// Opens a database, as [`Connection::open_with_flags`].
+/// Opens a database, as [`Connection::open_with_flags`]; what others have written into it is data only: triggers do
+/// nothing, and views cannot be read.
 ///
 /// # Errors
 /// SQLite's; and something else than a regular file, such as a link or a pipe, has the name of the database, or of
@@ -30,7 +33,11 @@ pub fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     guard();
     match foreign(path) {
         Some(found) => Err(refused(format!("{} is no regular file", found.display()))),
-        None => Connection::open_with_flags(path, flags),
+        None => {
+            let conn = Connection::open_with_flags(path, flags)?;
+            take_as_data(&conn)?;
+            Ok(conn)
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Which variables have which tags. A tag without variables goes by itself (a trigger of the schema).
+//! Which variables have which tags. A tag without variables goes, as the schema's trigger says, which we do not
+//! run: see [`runledger_migrations::connect`].
 
 use std::collections::BTreeSet;
 
@@ -48,5 +49,9 @@ fn remove(conn: &Connection, variable: &str, tag: &str) -> rusqlite::Result<()> 
          WHERE variable_name = ?1 AND tag_id = (SELECT id FROM tags WHERE name = ?2)",
     )?
     .execute(params![variable, tag])?;
+    conn.prepare_cached(
+        "DELETE FROM tags WHERE name = ?1 AND id NOT IN (SELECT tag_id FROM variable_tags)",
+    )?
+    .execute([tag])?;
     Ok(())
 }

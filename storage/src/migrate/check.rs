@@ -60,11 +60,7 @@ fn findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 
 /// What the steps up to `version` make, and the database lacks; what later ones have left half-done.
 fn schema(conn: &Connection, version: u32) -> rusqlite::Result<Vec<Problem>> {
-    let model = Connection::open_in_memory()?;
-    for step in RUNS.steps.iter().filter(|step| step.version <= version) {
-        model.execute_batch(step.sql)?;
-    }
-    let (wanted, found) = (parts(&model)?, parts(conn)?);
+    let (wanted, found) = (parts(&model(version)?)?, parts(conn)?);
     let missing = wanted.difference(&found).cloned().map(Problem::Missing);
     let mut problems: Vec<Problem> = missing.collect();
     for step in RUNS.after(version) {
@@ -75,6 +71,15 @@ fn schema(conn: &Connection, version: u32) -> rusqlite::Result<Vec<Problem>> {
         }
     }
     Ok(problems)
+}
+
+/// An empty database of this version.
+fn model(version: u32) -> rusqlite::Result<Connection> {
+    let model = Connection::open_in_memory()?;
+    for step in RUNS.steps.iter().filter(|step| step.version <= version) {
+        model.execute_batch(step.sql)?;
+    }
+    Ok(model)
 }
 
 /// The tables with their columns, and the rest by name.
@@ -113,10 +118,22 @@ fn rows(conn: &Connection, version: u32) -> rusqlite::Result<Vec<Problem>> {
     if version >= 3 {
         problems.extend(loose_tags(conn)?);
     }
+    problems.extend(triggers(conn, version)?);
     for (view, missing) in views::missing(conn)? {
         problems.push(Problem::StaleView { view, missing });
     }
     Ok(problems)
+}
+
+/// Those that the format does not have.
+fn triggers(conn: &Connection, version: u32) -> rusqlite::Result<Option<Problem>> {
+    let wanted = parts(&model(version)?)?;
+    let found = parts(conn)?
+        .into_iter()
+        .filter(|part| !wanted.contains(part));
+    let names = found.filter_map(|part| part.strip_prefix("the trigger ").map(str::to_owned));
+    let names: Vec<String> = names.collect();
+    Ok((!names.is_empty()).then_some(Problem::Triggers(names)))
 }
 
 fn wrong_types(

@@ -51,6 +51,9 @@ pub enum Problem {
         /// The variables.
         missing: Vec<String>,
     },
+    /// Triggers that the format does not have. We run none: [`runledger_migrations::connect`].
+    #[error("its format has no trigger {}: other programs run it, Runledger does not", .0.join(", "))]
+    Triggers(Vec<String>),
     /// A run's file cannot be read.
     #[error("the file of {run} cannot be read: {reason}")]
     UnreadableFile {
