@@ -13,7 +13,7 @@ use runledger_listener::job_end::{Outcome, Retries, settle};
 use runledger_listener::ledger::{Claim, Ending, Handover, Ledger, State};
 use runledger_listener::publisher::Publisher;
 use runledger_listener::queue::{
-    Account, Ended, Fault, LocalQueue, LocalSettings, Process, Surroundings, Ticket,
+    Account, Ended, Fault, GRACE, LocalQueue, LocalSettings, Process, Surroundings, Ticket,
 };
 use support::*;
 
@@ -42,6 +42,8 @@ fn program(tools: &Path, script: &str) -> LocalSettings {
         program: path,
         config: None,
         limit: 2,
+        time_limit: Duration::from_secs(3600),
+        grace: GRACE,
     }
 }
 

@@ -7,12 +7,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runledger_listener::dispatch::{Dispatch, DispatchSettings, Limits, Queues};
+use runledger_listener::dispatch::{Dispatch, DispatchSettings, Dispatcher, Limits, Order, Queues};
 use runledger_listener::job::Job;
 use runledger_listener::job_end::Retries;
 use runledger_listener::ledger::{Entry, Ledger, State};
-use runledger_listener::queue::{LocalQueue, LocalSettings, Process, Surroundings};
+use runledger_listener::queue::{
+    GRACE, LocalQueue, LocalSettings, Process, Surroundings, run_in_foreground,
+};
 use support::*;
+
+/// More than any job here takes.
+const LONG: Duration = Duration::from_secs(3600);
+const SHORT: Duration = Duration::from_millis(200);
 
 /// A database's folder, with a program in the place of `runledger` that is this shell script.
 struct Site {
@@ -30,16 +36,29 @@ impl Site {
         Self { dir, program }
     }
 
+    /// As many as there are, with this time for each.
+    fn settings(&self, limit: usize, time_limit: Duration, grace: Duration) -> LocalSettings {
+        LocalSettings {
+            program: self.program.clone(),
+            config: None,
+            limit,
+            time_limit,
+            grace,
+        }
+    }
+
+    /// What looks after the jobs itself, turn by turn.
+    fn by_hand(&self, settings: LocalSettings) -> Dispatcher {
+        let queues = Queues::only(LocalQueue::new(settings));
+        Dispatcher::new(queues, DispatchSettings::default(), publisher(None))
+    }
+
     fn dispatch(&self, limit: usize) -> Dispatch {
         self.dispatch_within(limit, Limits::default())
     }
 
     fn dispatch_within(&self, limit: usize, limits: Limits) -> Dispatch {
-        let queue = LocalQueue::new(LocalSettings {
-            program: self.program.clone(),
-            config: None,
-            limit,
-        });
+        let queue = LocalQueue::new(self.settings(limit, LONG, GRACE));
         let retries = Retries {
             limit: 2,
             first: Duration::ZERO,
@@ -250,4 +269,100 @@ fn after_it_vanished_a_job_has_another_attempt() {
     assert!(lines(&site.path("again"))[0].contains("--attempt 2"));
     let attempts = site.ledger().attempts(id).unwrap();
     assert!(attempts[0].reason.as_ref().unwrap().contains("vanished"));
+}
+
+const STOPPED: &str = "trap 'echo >> told; exit 3' TERM; echo $$ > process; kill -STOP $$";
+
+#[test]
+fn a_job_that_is_stopped_is_killed_when_its_time_is_over() {
+    let site = Site::new("kill -STOP $$");
+    let job = site.planned(7);
+    let dispatcher = site.by_hand(site.settings(1, SHORT, SHORT));
+    dispatcher.turn(site.dir.path(), Vec::new(), true).unwrap();
+    eventually("its end", || {
+        dispatcher.refresh(site.dir.path()).unwrap();
+        site.jobs()[0].state == State::Failed
+    });
+    let why = site.jobs()[0].message.clone().unwrap();
+    assert!(
+        why.contains("its time was over") && why.contains("killed"),
+        "{why}"
+    );
+    // Here and now, too.
+    let here = planned_elsewhere(&job);
+    let settings = site.settings(1, SHORT, SHORT);
+    let ended = run_in_foreground(&here, &settings, std::io::sink()).unwrap();
+    assert_eq!(ended.account.words, why);
+}
+
+/// The same run's next job, which is in no ledger yet.
+fn planned_elsewhere(job: &Job) -> Job {
+    Job::new(
+        job.run,
+        job.data,
+        job.database_dir.clone(),
+        job.request.clone(),
+    )
+}
+
+#[test]
+fn a_job_that_is_stopped_ends_when_it_is_told_to() {
+    let site = Site::new(STOPPED);
+    let job = site.planned(7);
+    let dispatcher = site.by_hand(site.settings(1, LONG, LONG));
+    dispatcher.turn(site.dir.path(), Vec::new(), true).unwrap();
+    eventually("it is stopped", || is_in_state(&site, "T"));
+    let ids = [job.processing_id];
+    let called_off = dispatcher.call_off(site.dir.path(), &ids, Order::Kill);
+    assert_eq!(called_off.unwrap().done, ids);
+    eventually("it hears that", || site.path("told").exists());
+}
+
+#[test]
+fn a_job_that_does_not_hear_is_killed() {
+    let site = Site::new("trap '' TERM; echo $$ > process; while :; do sleep 0.05; done");
+    let job = site.planned(7);
+    let dispatcher = site.by_hand(site.settings(1, LONG, SHORT));
+    dispatcher.turn(site.dir.path(), Vec::new(), true).unwrap();
+    eventually("it runs", || !lines(&site.path("process")).is_empty());
+    let ids = [job.processing_id];
+    dispatcher
+        .call_off(site.dir.path(), &ids, Order::Cancel)
+        .unwrap();
+    eventually("it is gone", || {
+        dispatcher.refresh(site.dir.path()).unwrap();
+        site.ledger().open_attempts().unwrap().is_empty()
+    });
+    assert!(!is_in_state(&site, "RSD"));
+}
+
+/// Whether the job's process is in one of these states (proc(5)).
+fn is_in_state(site: &Site, states: &str) -> bool {
+    let process = lines(&site.path("process")).concat();
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, fields)| fields.chars().next());
+    state.is_some_and(|state| states.contains(state))
+}
+
+#[test]
+fn whoever_asks_hears_of_a_job_that_died_while_nobody_looked() {
+    let site = Site::new("true");
+    let job = site.planned(7);
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let gone = Process::here(child.id());
+    child.wait().unwrap();
+    let here = Surroundings::default();
+    let claimed = site.ledger().claim(&job.processing_id, None, &gone, &here);
+    claimed.unwrap();
+    assert_eq!(site.jobs()[0].state, State::Running);
+    let dispatcher = site.by_hand(site.settings(1, LONG, LONG));
+    dispatcher.refresh(site.dir.path()).unwrap();
+    let entry = &site.jobs()[0];
+    assert_eq!(entry.state, State::Planned);
+    assert_eq!(
+        entry.message.as_deref(),
+        Some("its process vanished unseen")
+    );
 }

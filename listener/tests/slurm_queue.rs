@@ -12,7 +12,7 @@ use runledger_listener::job_end::Retries;
 use runledger_listener::ledger::{Claim, Entry, Ledger, State};
 use runledger_listener::monitor::Numbers;
 use runledger_listener::queue::{
-    LocalQueue, LocalSettings, Process, SlurmQueue, SlurmSettings, Surroundings,
+    GRACE, LocalQueue, LocalSettings, Process, SlurmQueue, SlurmSettings, Surroundings,
 };
 use runledger_storage::Database;
 use runledger_storage::database::SettingValue;
@@ -96,6 +96,8 @@ impl Stage {
             program: program.clone(),
             config: None,
             limit: 2,
+            time_limit: Duration::from_secs(3600),
+            grace: GRACE,
         });
         let queues = Queues::only(SlurmQueue::new(settings, program, None)).beside(local);
         queues.fall_back(falls_back);

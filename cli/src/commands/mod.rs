@@ -29,7 +29,7 @@ use runledger_context::worker::Stop;
 use runledger_listener::dispatch::{Dispatch, Dispatcher, Queues};
 use runledger_listener::extraction::ExtractionSettings;
 use runledger_listener::publisher::{Publisher, PublisherSettings};
-use runledger_listener::queue::{LocalQueue, LocalSettings, SlurmQueue, Surroundings};
+use runledger_listener::queue::{GRACE, LocalQueue, LocalSettings, SlurmQueue, Surroundings};
 use tracing::warn;
 
 use crate::arguments::{Arguments, Combiner, Command, Jobs, JobsCommand, Migrate, Sandbox};
@@ -164,6 +164,8 @@ impl Site {
             program: program()?,
             config: self.file.clone(),
             limit: self.config.jobs.local_limit,
+            time_limit: self.config.jobs.time_limit,
+            grace: GRACE,
         })
     }
 }

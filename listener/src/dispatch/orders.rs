@@ -123,7 +123,7 @@ impl Dispatcher {
     }
 
     /// Asks the queues about the jobs of a database, and takes their answers in. A job that they do not know is not
-    /// taken for lost by that.
+    /// taken for lost by that, unless the queue is sure of it.
     ///
     /// # Errors
     /// The ledger cannot be used, or a queue does not answer.
@@ -144,7 +144,11 @@ impl Dispatcher {
                 .into_iter()
                 .zip(states)
                 .map(|(attempt, state)| Sighting::of(attempt, state));
-            sightings.extend(seen.filter(|sighting| sighting.state != JobState::Gone));
+            let is_known = |sighting: &Sighting| {
+                let is_over = queue.is_sure_of_ends() && sighting.attempt.process.is_some();
+                sighting.state != JobState::Gone || is_over
+            };
+            sightings.extend(seen.filter(is_known));
         }
         self.turn(database_dir, sightings, false)
     }

@@ -3,20 +3,25 @@
 use std::fs::File;
 use std::io::{PipeReader, Read, Write, pipe};
 use std::process::{Child, Command};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use runledger_steps::{Step, reached};
 use tracing::warn;
 
+use super::deadlines::{killed, signal};
 use super::local::{account, ending, open_log};
-use super::{Ended, LocalSettings, Ticket};
+use super::{Account, Ended, LocalSettings, Ticket};
 use crate::job::Job;
 use crate::ledger::{Ending, Ledger, State};
 use crate::{Error, Result};
 
 /// How long the last of a job's output may take after its process has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often it is looked whether a job has ended whose output goes on; whose output has ended.
+const LOOK: Duration = Duration::from_millis(50);
+const SHORT_LOOK: Duration = Duration::from_millis(5);
 
 /// Runs a job that is not in the ledger yet to its end, here and now. What it prints goes to `screen`, too.
 ///
@@ -51,14 +56,36 @@ pub fn run_in_foreground(
         // Nobody waits any more if that took too long.
         let _ = done.send(());
     });
-    let ending = child.wait().map_or(Ending::Unseen, ending);
+    let account = end_of(&mut child, &copied, settings);
     // A process that the job left behind may hold the other end for ever.
     let _ = copied.recv_timeout(LAST_WORDS);
     Ok(Ended {
         job: job.clone(),
         attempt,
-        account: account(ending),
+        account,
     })
+}
+
+/// Waits for the end of a job, and kills one whose time is over and that does not end: it may be stopped.
+fn end_of(child: &mut Child, copied: &Receiver<()>, settings: &LocalSettings) -> Account {
+    let (begun, most) = (
+        Instant::now(),
+        settings.time_limit.saturating_add(settings.grace),
+    );
+    while begun.elapsed() < most {
+        match child.try_wait() {
+            Ok(None) => {}
+            Ok(Some(status)) => return account(ending(status)),
+            Err(_) => return account(Ending::Unseen),
+        }
+        // Its output ends with it, as a rule: then it is looked at once more at once.
+        if copied.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
+            std::thread::sleep(SHORT_LOOK);
+        }
+    }
+    let _ = signal(child.id(), Signal::SIGKILL);
+    let _ = child.wait();
+    killed()
 }
 
 /// Starts the process; what it prints comes out of the pipe.

@@ -12,15 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use runledger_storage::folder::Folder;
 use runledger_storage::sharing;
 
 use super::{
     Account, Batch, Denied, Fault, JobState, Pace, Process, QueueManager, Refusal, Ticket,
-    inherited, wrapped::Wrapped,
+    deadlines::Deadlines, inherited, wrapped::Wrapped,
 };
 use crate::job::{Job, Request};
 use crate::ledger::{Attempt, Ending};
@@ -44,7 +42,14 @@ pub struct LocalSettings {
     pub config: Option<PathBuf>,
     /// At most this many at once, unless that is changed.
     pub limit: usize,
+    /// How long a job may take: it sees to that itself …
+    pub time_limit: Duration,
+    /// … and is killed if it has not ended so long after that, or after it was told to end.
+    pub grace: Duration,
 }
+
+/// How long a job usually has to hand in what it has finished.
+pub const GRACE: Duration = Duration::from_secs(60);
 
 impl LocalSettings {
     /// The process of a job, not started, with its output still to be set.
@@ -70,6 +75,7 @@ pub struct LocalQueue {
     wrapped: Wrapped,
     /// Those that we started, until their ends are written down.
     children: Mutex<HashMap<(String, u32), Started>>,
+    deadlines: Mutex<Deadlines>,
 }
 
 struct Started {
@@ -86,11 +92,18 @@ impl LocalQueue {
             wrapped: Wrapped::default(),
             settings,
             children: Mutex::default(),
+            deadlines: Mutex::default(),
         }
     }
 
     fn children(&self) -> MutexGuard<'_, HashMap<(String, u32), Started>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deadlines(&self) -> MutexGuard<'_, Deadlines> {
+        self.deadlines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(&self, job: &Job, attempt: u32) -> Result<Ticket> {
@@ -165,6 +178,8 @@ impl QueueManager for LocalQueue {
         let mut children = self.children();
         let asked: Vec<_> = attempts.iter().map(|attempt| key(attempt)).collect();
         children.retain(|key, started| asked.contains(key) || !started.is_told);
+        let mut deadlines = self.deadlines();
+        deadlines.retain(&asked);
         let mut at_jobs = None;
         let mut state = |attempt: &Arc<Attempt>| match children.get_mut(&key(attempt)) {
             Some(started) => started.state(),
@@ -178,23 +193,33 @@ impl QueueManager for LocalQueue {
                 false => JobState::Gone,
             },
         };
-        Ok(attempts.iter().map(&mut state).collect())
+        let mut states: Vec<JobState> = attempts.iter().map(&mut state).collect();
+        for (attempt, state) in attempts.iter().zip(&mut states) {
+            match state {
+                JobState::Running => {
+                    let pid = || pid_of(&children, attempt);
+                    deadlines.runs(key(attempt), &self.settings, pid);
+                }
+                JobState::Ended(_) | JobState::Gone => {
+                    let known = deadlines.end(&key(attempt)).map(JobState::Ended);
+                    *state = known.unwrap_or_else(|| state.clone());
+                }
+                _ => {}
+            }
+        }
+        Ok(states)
+    }
+
+    fn is_sure_of_ends(&self) -> bool {
+        true
     }
 
     fn delete(&self, attempts: &[Attempt]) -> Result<Vec<Denied>> {
         let children = self.children();
         let mut denied = Vec::new();
         for attempt in attempts {
-            let pid = match children.get(&key(attempt)) {
-                Some(started) => Some(started.child.id()),
-                None => attempt
-                    .process
-                    .as_ref()
-                    .filter(|process| process.is_here() && process.is_alive())
-                    .filter(|process| process.does(&attempt.processing_id, attempt.number))
-                    .map(|process| process.pid),
-            };
-            if let Some(Err(why)) = pid.map(end_group) {
+            let tell = |pid| self.deadlines().tell(key(attempt), pid, &self.settings);
+            if let Some(Err(why)) = pid_of(&children, attempt).map(tell) {
                 denied.push(Denied {
                     processing_id: attempt.processing_id.clone(),
                     why: why.to_string(),
@@ -207,6 +232,19 @@ impl QueueManager for LocalQueue {
 
 fn key(attempt: &Attempt) -> (String, u32) {
     (attempt.processing_id.clone(), attempt.number)
+}
+
+/// The process that does it, if it is on this machine: the ledger alone could name any.
+fn pid_of(children: &HashMap<(String, u32), Started>, attempt: &Attempt) -> Option<u32> {
+    match children.get(&key(attempt)) {
+        Some(started) => Some(started.child.id()),
+        None => attempt
+            .process
+            .as_ref()
+            .filter(|process| process.is_here() && process.is_alive())
+            .filter(|process| process.does(&attempt.processing_id, attempt.number))
+            .map(|process| process.pid),
+    }
 }
 
 fn ticket(pid: u32) -> Ticket {
@@ -243,15 +281,6 @@ fn has_other_parent(attempt: &Attempt) -> bool {
     parent.is_some_and(|parent| {
         parent.pid != std::process::id() && parent.is_here() && parent.is_alive()
     })
-}
-
-/// One that is gone is no error.
-fn end_group(pid: u32) -> std::result::Result<(), Errno> {
-    let group = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
-    match killpg(group, Signal::SIGTERM) {
-        Err(Errno::ESRCH) => Ok(()),
-        done => done,
-    }
 }
 
 /// What is known about a process of ours.

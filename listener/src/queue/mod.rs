@@ -2,6 +2,7 @@
 //!
 //! What queues have in common (the waiting line, limits, retries, the end of a job) is in `dispatch`.
 
+mod deadlines;
 mod foreground;
 mod inherited;
 mod local;
@@ -13,7 +14,7 @@ mod wrapped;
 
 pub use foreground::run_in_foreground;
 pub(crate) use local::open_log;
-pub use local::{LocalQueue, LocalSettings, TRY_AGAIN};
+pub use local::{GRACE, LocalQueue, LocalSettings, TRY_AGAIN};
 pub use process::Process;
 pub use recorder::Recorder;
 pub use slurm::{
@@ -193,6 +194,11 @@ pub trait QueueManager: Send + Sync {
     /// # Errors
     /// [`Refusal`]: it has not taken any of them; or nobody knows.
     fn submit(&self, batch: &Batch) -> std::result::Result<Vec<Ticket>, Refusal>;
+
+    /// Whether an attempt that has begun and that it does not know is over: nobody will say so later.
+    fn is_sure_of_ends(&self) -> bool {
+        false
+    }
 
     /// Looks for attempts that may have been taken, by their tokens; the answers are in their order.
     ///
