@@ -108,14 +108,26 @@ pub(crate) fn way_to(opened: RawFd) -> PathBuf {
 
 /// Opens a regular file for reading: no link, and neither a pipe, which would wait for its other end. One that has
 /// other names, too, has to be for everybody: its name here may be by somebody who may not read it.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// The system's, and that something else is there.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     let file = open_file(File::options().read(true), path)?;
+    refuse_private(&file)?;
+    Ok(file)
+}
+
+/// Refuses what has other names, too, and is not for everybody: its name here may be by somebody who may not open it.
+///
+/// # Errors
+/// It is that, or the system's.
+pub(crate) fn refuse_private(file: &File) -> io::Result<()> {
     let about = file.metadata()?;
     match about.nlink() > 1 && about.mode() & 0o004 == 0 {
         true => Err(io::Error::other(
             "it is another name of a file that is not for everybody",
         )),
-        false => Ok(file),
+        false => Ok(()),
     }
 }
 

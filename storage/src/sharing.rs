@@ -12,7 +12,7 @@ use std::path::Path;
 
 use nix::libc;
 
-use crate::folder::{open_file, way_to};
+use crate::folder::{open_file, refuse_private, way_to};
 
 /// Everybody reads and writes.
 const FILE: u32 = 0o666;
@@ -40,9 +40,10 @@ pub fn share_folder(path: &Path) -> io::Result<()> {
 /// a pipe not waited for.
 ///
 /// # Errors
-/// It cannot be opened, or is no regular file.
+/// It cannot be opened, is no regular file, or another name of one that is not for everybody.
 pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = open_file(options, path)?;
+    refuse_private(&file)?;
     widen_opened(&file, FILE)?;
     Ok(file)
 }

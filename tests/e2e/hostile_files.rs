@@ -1,7 +1,7 @@
 //! A folder that everybody may write into, in which somebody puts something else in the place of a file.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -201,6 +201,64 @@ fn a_log_that_is_no_file_is_named() {
             "{}: {finished:#?}",
             kind.0
         );
+    }
+}
+
+#[test]
+fn a_log_that_is_another_name_of_a_private_file_is_neither_written_nor_shown() {
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    let direct = ["reprocess", "7", "--direct", "--mock"];
+    ended(&site, &direct).succeeded();
+    let (log, private) = (
+        site.db().join("process_logs/r7-p1234.out"),
+        site.path("private"),
+    );
+    fs::rename(&log, &private).unwrap();
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::hard_link(&private, &log).unwrap();
+    let before = fs::read(&private).unwrap();
+    for arguments in [&direct[..], &["jobs", "log", "--run", "7"]] {
+        let finished = ended(&site, arguments);
+        assert!(
+            finished.code != Some(0) && finished.stdout.is_empty(),
+            "{finished:#?}"
+        );
+        let says =
+            finished.stderr.contains("r7-p1234.out") && finished.stderr.contains("another name");
+        assert!(says, "{finished:#?}");
+    }
+    assert_eq!(fs::read(&private).unwrap(), before);
+}
+
+#[test]
+fn what_somebody_wrote_into_the_table_and_the_ledger_is_never_run() {
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    ended(&site, &["reprocess", "1", "--direct", "--mock"]).succeeded();
+    let endless = "SELECT count(*) FROM (WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n)";
+    let tables = ["run_info", "run_variables", "variables", "jobs", "attempts"];
+    for (file, tables) in [
+        ("runs.sqlite", &tables[..3]),
+        ("ledger.sqlite", &tables[3..]),
+    ] {
+        let table = rusqlite::Connection::open(site.db().join(file)).unwrap();
+        for (table_name, event) in tables
+            .iter()
+            .flat_map(|name| [(name, "INSERT"), (name, "UPDATE")])
+        {
+            let trigger = format!(
+                "CREATE TRIGGER {event}_{table_name} AFTER {event} ON {table_name} BEGIN {endless}; END"
+            );
+            table.execute_batch(&trigger).unwrap();
+        }
+    }
+    ended(&site, &["reprocess", "1", "2", "--direct", "--mock"]).succeeded();
+    let table = ended(&site, &["table", "--csv"]).succeeded();
+    assert_eq!(table.stdout.matches("42").count(), 2, "{}", table.stdout);
+    let checked = ended(&site, &["migrate", "--check"]);
+    for name in ["INSERT_run_info", "UPDATE_variables"] {
+        assert!(checked.stdout.contains(name), "{}", checked.stdout);
     }
 }
 

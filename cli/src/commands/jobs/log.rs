@@ -119,7 +119,7 @@ fn last_words(ledger: &Ledger, job: &Job) -> Result<Option<Duration>> {
 
 fn open(path: &Path) -> Result<Option<BufReader<File>>> {
     // Everybody may write into the folder: a pipe there would never end.
-    match folder::open_file(File::options().read(true), path) {
+    match folder::open_regular(path) {
         Ok(file) => Ok(Some(BufReader::new(file))),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(unreadable(path, &e)),
