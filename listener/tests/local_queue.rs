@@ -285,7 +285,7 @@ fn a_job_that_is_stopped_is_killed_when_its_time_is_over() {
     });
     let why = site.jobs()[0].message.clone().unwrap();
     assert!(
-        why.contains("its time was over") && why.contains("killed"),
+        why.contains("it was stopped") && why.contains("killed"),
         "{why}"
     );
     // Here and now, too.

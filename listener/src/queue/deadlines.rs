@@ -1,6 +1,7 @@
 //! Jobs on this machine that do not end by themselves are killed: one that was told to end, and one whose time is over.
 //!
-//! A job sees to its time itself, and hands in what it has; one that users' code has stopped (SIGSTOP) cannot.
+//! A job sees to its time itself, and hands in what it has; one that users' code has stopped (SIGSTOP) cannot. Of others
+//! only they know how much time they have: it is in the configuration as they read it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use nix::unistd::Pid;
 use tracing::warn;
 
 use super::local::account;
+use super::process::is_stopped;
 use super::{Account, LocalSettings};
 use crate::ledger::Ending;
 
@@ -23,33 +25,41 @@ pub(super) struct Deadlines(HashMap<Key, Deadline>);
 
 struct Deadline {
     at: Instant,
+    is_told: bool,
     is_killed: bool,
 }
 
-impl Deadlines {
-    /// Nothing more is to be known about others.
-    pub(super) fn retain(&mut self, asked: &[Key]) {
-        self.0.retain(|key, _| asked.contains(key));
+impl Deadline {
+    fn after(wait: Duration) -> Self {
+        // A time that no clock can tell is none that comes.
+        const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+        Self {
+            at: Instant::now() + wait.min(YEAR),
+            is_told: false,
+            is_killed: false,
+        }
     }
+}
 
-    /// It runs: from the first time on that this is seen it has its time, and some to hand in what it has.
+impl Deadlines {
+    /// It runs: from the first time on that this is seen it has its time, and some to hand in what it has. One that was told
+    /// to end, or is stopped, is killed then.
     pub(super) fn runs(
         &mut self,
         key: Key,
         settings: &LocalSettings,
         pid: impl FnOnce() -> Option<u32>,
     ) {
-        let deadline = self.0.entry(key).or_insert_with(|| Deadline {
-            at: later(settings.time_limit.saturating_add(settings.grace)),
-            is_killed: false,
-        });
+        let most = settings.time_limit.saturating_add(settings.grace);
+        let deadline = self.0.entry(key).or_insert_with(|| Deadline::after(most));
         if deadline.at <= Instant::now()
             && !deadline.is_killed
             && let Some(pid) = pid()
+            && (deadline.is_told || is_stopped(pid))
         {
             warn!(
                 pid,
-                "a job does not end, {} s after its time was over or it was told to: it is killed",
+                "a job is stopped, or does not hear that it is to end: it is killed, {} s after its time was over or it was told",
                 settings.grace.as_secs()
             );
             deadline.is_killed = signal(pid, Signal::SIGKILL).is_ok();
@@ -63,35 +73,31 @@ impl Deadlines {
         pid: u32,
         settings: &LocalSettings,
     ) -> Result<(), Errno> {
-        let at = later(settings.grace);
-        let deadline = self.0.entry(key).or_insert(Deadline {
-            at,
-            is_killed: false,
-        });
-        deadline.at = deadline.at.min(at);
+        let deadline = self.0.entry(key).or_insert(Deadline::after(settings.grace));
+        if !deadline.is_told {
+            *deadline = Deadline {
+                is_told: true,
+                ..Deadline::after(settings.grace)
+            };
+        }
         signal(pid, Signal::SIGTERM)?;
         signal(pid, Signal::SIGCONT)
     }
 
-    /// What is known of the end of one that was killed here.
-    pub(super) fn end(&self, key: &Key) -> Option<Account> {
-        let deadline = self.0.get(key)?;
-        deadline.is_killed.then(killed)
+    /// It has ended: what is known of that, if it was killed here. It may be asked again.
+    pub(super) fn end(&mut self, key: &Key) -> Option<Account> {
+        self.0
+            .retain(|of, deadline| of != key || deadline.is_killed);
+        self.0.get(key).map(|_| killed())
     }
 }
 
 /// Of a job that was killed because it did not end.
 pub(super) fn killed() -> Account {
     Account {
-        words: "its time was over, or it was told to end, and it did not: it was killed".into(),
+        words: "it was stopped, or did not hear that it was to end, and was killed".into(),
         ..account(Ending::Signal(Signal::SIGKILL as i32))
     }
-}
-
-/// A time that no clock can tell is none that comes.
-fn later(wait: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
-    Instant::now() + wait.min(YEAR)
 }
 
 /// To all processes of a job. One that is gone is no error.

@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::deadlines::{killed, signal};
 use super::local::{account, ending, open_log};
+use super::process::is_stopped;
 use super::{Account, Ended, LocalSettings, Ticket};
 use crate::job::Job;
 use crate::ledger::{Ending, Ledger, State};
@@ -66,13 +67,13 @@ pub fn run_in_foreground(
     })
 }
 
-/// Waits for the end of a job, and kills one whose time is over and that does not end: it may be stopped.
+/// Waits for the end of a job, and kills one that is stopped when its time is over.
 fn end_of(child: &mut Child, copied: &Receiver<()>, settings: &LocalSettings) -> Account {
     let (begun, most) = (
         Instant::now(),
         settings.time_limit.saturating_add(settings.grace),
     );
-    while begun.elapsed() < most {
+    while begun.elapsed() < most || !is_stopped(child.id()) {
         match child.try_wait() {
             Ok(None) => {}
             Ok(Some(status)) => return account(ending(status)),

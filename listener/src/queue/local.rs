@@ -42,9 +42,9 @@ pub struct LocalSettings {
     pub config: Option<PathBuf>,
     /// At most this many at once, unless that is changed.
     pub limit: usize,
-    /// How long a job may take: it sees to that itself …
+    /// How long a job may take: it sees to that itself, unless it is stopped.
     pub time_limit: Duration,
-    /// … and is killed if it has not ended so long after that, or after it was told to end.
+    /// One that is stopped is killed so long after that; and any that has not ended so long after it was told to.
     pub grace: Duration,
 }
 
@@ -179,7 +179,6 @@ impl QueueManager for LocalQueue {
         let asked: Vec<_> = attempts.iter().map(|attempt| key(attempt)).collect();
         children.retain(|key, started| asked.contains(key) || !started.is_told);
         let mut deadlines = self.deadlines();
-        deadlines.retain(&asked);
         let mut at_jobs = None;
         let mut state = |attempt: &Arc<Attempt>| match children.get_mut(&key(attempt)) {
             Some(started) => started.state(),
