@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use runledger_context::run::Proposal;
+use runledger_listener::listener_db::{FILE_NAME, ListenerDb};
 use runledger_listener::proposals::Proposals;
 
 use crate::arguments::Place;
@@ -40,10 +41,41 @@ pub(crate) fn existing(proposal_or_dir: &str, config: &Config) -> Result<PathBuf
 
 /// The folder that `--in` names, or else the one at work.
 pub(crate) fn within(asked: &Place, here: &Path, config: &Config) -> Result<PathBuf> {
-    match &asked.within {
-        Some(within) => existing(within, config),
-        None => Ok(here.to_path_buf()),
+    let Some(within) = &asked.within else {
+        return Ok(here.to_path_buf());
+    };
+    match watched(within, here)? {
+        Some(dir) => Ok(dir),
+        None => existing(within, config),
     }
+}
+
+/// The database that the listener at work watches for a proposal: it may be anywhere, and the usual place may have none.
+fn watched(asked: &str, listener: &Path) -> Result<Option<PathBuf>> {
+    let number = asked.parse().ok().map(Proposal);
+    let number = number.filter(|_| !Path::new(asked).is_dir());
+    let (Some(number), true) = (number, listener.join(FILE_NAME).is_file()) else {
+        return Ok(None);
+    };
+    let sites = ListenerDb::open(listener)?.sites()?;
+    let of_number = sites.into_iter().filter(|site| site.proposal == number);
+    let dirs: Vec<PathBuf> = of_number.map(|site| site.database_dir).collect();
+    match dirs.len() {
+        0 | 1 => Ok(dirs.into_iter().next()),
+        n => Err(several(number, n, &dirs)),
+    }
+}
+
+fn several(proposal: Proposal, count: usize, dirs: &[PathBuf]) -> Failure {
+    let list: String = dirs
+        .iter()
+        .map(|dir| format!("\n  {}", dir.display()))
+        .collect();
+    Failure::new(format!(
+        "{count} databases are watched here for proposal {}:{list}",
+        proposal.0
+    ))
+    .hint("give the folder of one: --in DIR")
 }
 
 /// The same place, independent of the working directory, whether or not it is there yet. Links stay as they are, unless
@@ -85,7 +117,47 @@ pub(crate) fn here() -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use runledger_listener::plan::Site;
+    use runledger_listener::settings::Profile;
+
     use super::*;
+
+    fn watch(listener: &Path, proposal: u32, dir: &Path) {
+        let site = Site {
+            proposal: Proposal(proposal),
+            database_dir: dir.to_path_buf(),
+            official: false,
+        };
+        assert!(ListenerDb::open(listener).unwrap().watch(&site).unwrap());
+    }
+
+    #[test]
+    fn in_a_listeners_folder_a_number_means_the_database_that_it_watches() {
+        let top = tempfile::tempdir().unwrap();
+        let (root, listener) = (top.path().join("root"), top.path().join("listener"));
+        let usual = root.join("SPB/202602/p002222");
+        std::fs::create_dir_all(&usual).unwrap();
+        std::fs::create_dir(&listener).unwrap();
+        let mut config = Config::of(Profile::Maxwell);
+        config.data.root = root;
+        let place = Place {
+            within: Some("2222".into()),
+        };
+        let found = || within(&place, &listener, &config);
+        // Nothing is watched, and looking makes no listener's database.
+        assert_eq!(found().unwrap(), usual.join("usr/Shared/amore"));
+        assert!(!listener.join(FILE_NAME).exists());
+
+        let (one, other) = (top.path().join("one"), top.path().join("other"));
+        watch(&listener, 1111, &other);
+        assert_eq!(found().unwrap(), usual.join("usr/Shared/amore"));
+        watch(&listener, 2222, &one);
+        assert_eq!(found().unwrap(), one);
+        watch(&listener, 2222, &top.path().join("second"));
+        let refused = found().unwrap_err().to_string();
+        assert!(refused.contains("/one") && refused.contains("/second"));
+        assert!(!refused.contains("/other"), "{refused}");
+    }
 
     #[test]
     fn a_way_up_may_lead_to_what_is_not_there_yet() {
