@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use runledger_listener::kafka::Properties;
+
 use super::{Config, QueueChoice};
 
 /// Every problem of a configuration, each with what to do about it.
@@ -9,10 +11,19 @@ pub(crate) fn problems(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     brokers(config, &mut found);
     notifications(config, &mut found);
+    properties(
+        "notifications",
+        &config.notifications.properties,
+        &mut found,
+    );
+    if config.updates.broker().is_some() {
+        properties("updates", &config.updates.properties, &mut found);
+    }
     data(config, &mut found);
     places(config, &mut found);
     context(config, &mut found);
     jobs(config, &mut found);
+    limits(config, &mut found);
     sandbox(config, &mut found);
     monitor(config, &mut found);
     found
@@ -65,6 +76,15 @@ fn notifications(config: &Config, found: &mut Vec<String>) {
     }
 }
 
+/// What is published and what is read goes through the same library.
+fn properties(section: &str, properties: &Properties, found: &mut Vec<String>) {
+    for problem in properties.problems() {
+        found.push(format!(
+            "`{section}.properties`: {problem} (all names and values: CONFIGURATION.md of librdkafka)"
+        ));
+    }
+}
+
 fn data(config: &Config, found: &mut Vec<String>) {
     let root = &config.data.root;
     if !root.is_dir() {
@@ -107,7 +127,13 @@ fn places(config: &Config, found: &mut Vec<String>) {
 
 fn context(config: &Config, found: &mut Vec<String>) {
     let python = &config.context.python;
-    if program(python).is_none() {
+    if python.as_os_str().is_empty() {
+        found.push(
+            "`context.python` is empty, so no context file could be read; write \"python3\", or the full path of a Python 3.9 \
+             or newer with NumPy"
+                .into(),
+        );
+    } else if program(python).is_none() {
         found.push(format!(
             "`context.python`: no program {} can be run; give the full path of a Python 3.9 or newer with NumPy",
             python.display()
@@ -154,6 +180,22 @@ fn jobs(config: &Config, found: &mut Vec<String>) {
             "`jobs.time_limit` is 0, so every job would be ended at once; write for example \"2h\""
                 .into(),
         );
+    }
+}
+
+/// None of them set is no limit.
+fn limits(config: &Config, found: &mut Vec<String>) {
+    let jobs = &config.jobs;
+    let limits = [
+        ("max_running", jobs.max_running),
+        ("max_queued", jobs.max_queued),
+        ("max_running_total", jobs.max_running_total),
+        ("max_queued_total", jobs.max_queued_total),
+    ];
+    for (name, _) in limits.iter().filter(|(_, limit)| *limit == Some(0)) {
+        found.push(format!(
+            "`jobs.{name}` is 0, so no job would ever run; set it to 1 or more, or leave it out for no limit"
+        ));
     }
 }
 
@@ -225,6 +267,36 @@ mod tests {
         config.data.run = "raw".into();
         let found = problems(&config);
         assert_eq!(found.len(), 13, "{found:#?}");
+    }
+
+    #[test]
+    fn limits_of_zero_and_an_empty_python_are_no_choice() {
+        let mut config = sound();
+        config.context.python = "".into();
+        config.jobs.max_running = Some(0);
+        config.jobs.max_queued = Some(0);
+        config.jobs.max_running_total = Some(0);
+        config.jobs.max_queued_total = Some(0);
+        let found = problems(&config);
+        assert_eq!(found.len(), 5, "{found:#?}");
+        assert!(found[0].contains("`context.python` is empty"), "{found:#?}");
+    }
+
+    #[test]
+    fn what_the_kafka_library_does_not_take_is_named_by_its_section() {
+        let mut config = sound();
+        let misspelt = || Properties::from([("sasl.passwrod".to_owned(), "hunter2".to_owned())]);
+        config.notifications.properties = misspelt();
+        config.updates.properties = misspelt();
+        let found = problems(&config);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        for (problem, section) in found.iter().zip(["notifications", "updates"]) {
+            assert!(problem.starts_with(&format!("`{section}.properties`: sasl.passwrod")));
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+        // Nothing is published: nobody would ever be told.
+        config.updates.broker = "none".into();
+        assert_eq!(problems(&config).len(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,19 @@ impl Properties {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let names = self.0.keys().map(String::as_str);
         names.filter(|name| SECRET.iter().any(|word| name.contains(word)))
+    }
+
+    /// What the library says against any of them, by name and without the value; no broker is asked. It takes the same
+    /// names for all its clients, and each passes over what is another kind's.
+    pub fn problems(&self) -> Vec<String> {
+        let problem = |(name, value): (&String, &String)| {
+            let alone = ClientConfig::new().set(name, value).create_native_config();
+            alone.err().map(|error| match error {
+                KafkaError::Nul(_) => format!("{name:?}: there is a NUL character in it"),
+                other => complaint(&other),
+            })
+        };
+        self.0.iter().filter_map(problem).collect()
     }
 }
 
@@ -80,7 +94,6 @@ pub(super) fn complaint(error: &KafkaError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::ClientConfig;
 
     fn with(name: &str, value: &str) -> Properties {
         Properties::from([(name.to_owned(), value.to_owned())])
@@ -110,6 +123,27 @@ mod tests {
         for name in ["ssl.key.location", "security.protocol", "sasl.username"] {
             assert_eq!(with(name, "x").secrets().count(), 0, "{name}");
         }
+    }
+
+    #[test]
+    fn each_that_the_library_does_not_take_is_named_without_its_value() {
+        let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let all = Properties::from([
+            of("sasl.pasword", "canary"),
+            of("security.protocol", "canary"),
+            of("sasl.password", "canary\0"),
+            of("sasl.username", "canary"),
+            // One for each kind of client.
+            of("session.timeout.ms", "6000"),
+            of("linger.ms", "5"),
+        ]);
+        let found = all.problems();
+        assert_eq!(found.len(), 3, "{found:#?}");
+        for name in ["sasl.pasword", "security.protocol", "sasl.password"] {
+            let about = found.iter().filter(|problem| problem.contains(name));
+            assert_eq!(about.count(), 1, "{name}: {found:#?}");
+        }
+        assert!(!found.concat().contains("canary"), "{found:#?}");
     }
 
     #[test]
