@@ -21,6 +21,56 @@ pub(crate) fn printed(text: &str) -> String {
     shown(text, |c| matches!(c, '\n' | '\t' | '\r'))
 }
 
+/// Shows a program's output on a terminal as it comes, as [`printed`] does. Of a character that came in part only, that
+/// part waits for the rest, at most until the end.
+pub(crate) struct Printed<W: io::Write> {
+    terminal: W,
+    begun: Vec<u8>,
+}
+
+impl<W: io::Write> Printed<W> {
+    /// On this terminal.
+    pub(crate) fn on(terminal: W) -> Self {
+        Self {
+            terminal,
+            begun: Vec::new(),
+        }
+    }
+
+    fn show(&mut self, length: usize) -> io::Result<()> {
+        let text: Vec<u8> = self.begun.drain(..length).collect();
+        let text = printed(&String::from_utf8_lossy(&text));
+        self.terminal.write_all(text.as_bytes())
+    }
+}
+
+impl<W: io::Write> io::Write for Printed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begun.extend_from_slice(bytes);
+        self.show(self.begun.len() - in_part(&self.begun))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.terminal.flush()
+    }
+}
+
+impl<W: io::Write> Drop for Printed<W> {
+    fn drop(&mut self) {
+        let _ = self.show(self.begun.len()).and_then(|()| self.flush());
+    }
+}
+
+/// How many bytes at the end are the beginning of a character.
+fn in_part(bytes: &[u8]) -> usize {
+    let begins = |length: &usize| {
+        let end = std::str::from_utf8(&bytes[bytes.len() - length..]);
+        end.is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+    };
+    (1..=bytes.len().min(3)).find(begins).unwrap_or(0)
+}
+
 fn shown(text: &str, may: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -89,5 +139,22 @@ mod tests {
         assert_eq!(in_a_line(title), format!("{shown}\\n\\tb\\r😀é"));
         assert_eq!(in_lines(title), format!("{shown}\n\tb\\r😀é"));
         assert_eq!(printed(title), format!("{shown}\n\tb\r😀é"));
+    }
+
+    #[test]
+    fn output_is_shown_as_it_comes_and_whole_at_the_end() {
+        let mut terminal = Vec::new();
+        let mut output = Printed::on(&mut terminal);
+        let so_far = |output: &Printed<&mut Vec<u8>>| {
+            String::from_utf8_lossy(&*output.terminal).into_owned()
+        };
+        output.write_all(b"\x1b[31mred \xf0\x9f").unwrap();
+        assert_eq!(so_far(&output), "\\u{1b}[31mred ");
+        output.write_all(b"\x98\x80, no line \xe2\x82").unwrap();
+        assert_eq!(so_far(&output), "\\u{1b}[31mred 😀, no line ");
+        output.write_all(b"x\xff\xc3").unwrap();
+        drop(output);
+        let all = String::from_utf8(terminal).unwrap();
+        assert_eq!(all, "\\u{1b}[31mred 😀, no line \u{fffd}x\u{fffd}\u{fffd}");
     }
 }

@@ -3,7 +3,7 @@
 use runledger_context::run::RunId;
 use runledger_context::value::{Failure, Outcome};
 use runledger_storage::fragment::FragmentWriter;
-use runledger_tests::{Site, eventually};
+use runledger_tests::{Finished, Site, eventually, on_a_terminal};
 
 const CONTEXT: &str = r#"
 from damnit_ctx import Variable
@@ -158,4 +158,43 @@ fn a_message_cannot_write_a_line_of_its_own_into_the_log() {
         let is_forged = |line: &str| line.starts_with("2026-01-01T00:00:00Z");
         assert!(!log.lines().any(is_forged), "{log}");
     }
+}
+
+const PRINTING: &str = r#"
+import os, time
+from damnit_ctx import Variable
+
+@Variable()
+def printing(run):
+    os.write(1, b"\x1b]0;evil\x07 \x1b[31mred\nhalf of \xc3")
+    time.sleep(0.1)
+    os.write(1, b"\xa9, and no end")
+    return 1
+
+@Variable()
+def last(run):
+    os.write(1, b" of the line")
+    os._exit(1)
+"#;
+
+#[test]
+fn a_terminal_does_not_obey_what_a_job_prints_and_a_file_has_it_as_it_is() {
+    let site = Site::quiet();
+    site.init(PRINTING);
+    let arguments = ["reprocess", "7", "--direct", "--mock"];
+    let command = site.command(&site.db(), &arguments);
+    let shown = Finished::of(&mut on_a_terminal(&command)).stdout;
+    assert!(
+        shown.contains("\\u{1b}]0;evil\\u{7} \\u{1b}[31mred"),
+        "{shown:?}"
+    );
+    assert!(!shown.contains("\u{1b}]0") && !shown.contains("\u{1b}[31m"));
+    assert!(
+        shown.contains("half of é, and no end") && shown.contains("of the line"),
+        "{shown:?}"
+    );
+    let raw = "\u{1b}]0;evil\u{7} \u{1b}[31mred";
+    let piped = site.run(&arguments).stdout;
+    assert!(piped.contains(raw), "{piped:?}");
+    assert_eq!(site.run_log(7).matches(raw).count(), 2);
 }

@@ -1,8 +1,6 @@
 //! How far a migration is: a bar on a terminal, lines where there is none.
 
-use std::process::Command;
-
-use runledger_tests::{Finished, Site, python};
+use runledger_tests::{Finished, Site};
 
 /// A site with this many run files of format 0.
 fn old(files: usize) -> Site {
@@ -18,19 +16,9 @@ fn old(files: usize) -> Site {
 /// What a command of the site shows on a terminal.
 fn on_a_terminal(site: &Site, arguments: &[&str]) -> String {
     let command = site.command(&site.db(), arguments);
-    let mut terminal = Command::new(python());
-    terminal
-        .args([
-            "-c",
-            "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)",
-        ])
-        .arg(command.get_program())
-        .args(command.get_args())
-        .current_dir(site.db());
-    let set = command.get_envs();
-    terminal.envs(set.filter_map(|(name, value)| Some((name, value?))));
-    terminal.env("TERM", "xterm");
-    Finished::of(&mut terminal).succeeded().stdout
+    Finished::of(&mut runledger_tests::on_a_terminal(&command))
+        .succeeded()
+        .stdout
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub use monitor::{monitor_address, numbers};
 pub use mount::Mount;
 pub use on_slurm::{OnSlurm, WAITING};
 pub use preload::preload;
-pub use process::{Finished, Service, limited, runledger};
+pub use process::{Finished, Service, limited, on_a_terminal, runledger};
 pub use real_part::{needs, needs_root};
 pub use sandbox::needs_sandbox;
 pub use site::{Site, eventually};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::client::python;
 use crate::vitals::Vitals;
 
 /// The binary under test: `RUNLEDGER_TEST_BINARY`, or the one that lies beside the tests' own folder.
@@ -44,6 +45,24 @@ pub fn limited(inner: &Command, limits: &str) -> Command {
     command.current_dir(inner.get_current_dir().expect("a folder"));
     let set = inner.get_envs();
     command.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
+/// The same command, which finds itself on a terminal; what that shows is on stdout.
+///
+/// # Panics
+/// It has no folder.
+pub fn on_a_terminal(inner: &Command) -> Command {
+    let mut command = Command::new(python());
+    command.args([
+        "-c",
+        "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)",
+    ]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.current_dir(inner.get_current_dir().expect("a folder"));
+    let set = inner.get_envs();
+    command.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    command.env("TERM", "xterm");
     command
 }
 

@@ -31,6 +31,8 @@ pub(super) fn run(jobs: &[Job], site: &Site) -> Result {
 /// Returns why the job did not finish.
 fn evaluate(job: &Job, progress: &Progress, site: &Site) -> Result<Option<String>> {
     let ended = run_in_foreground(job, &site.local_jobs()?, progress.screen())?;
+    // A process that it left behind may keep its output open.
+    progress.end_line();
     progress.above(|| {
         let mut publisher = site.publisher()?;
         let mut ledger = Ledger::open(&job.database_dir)?;

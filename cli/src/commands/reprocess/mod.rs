@@ -4,6 +4,7 @@ mod direct;
 mod progress;
 mod queued;
 mod runs;
+mod screen;
 mod watch;
 
 use std::path::Path;
