@@ -113,6 +113,9 @@ impl From<runledger_storage::Error> for Failure {
             E::NotOfFormat { .. } => {
                 Some("nothing was changed; `runledger migrate --check` tells what it needs")
             }
+            E::BadProposal { .. } => {
+                Some("set it in that folder with `runledger proposal NUMBER`; nothing was changed")
+            }
             E::NoRoom { .. } => Some("nothing was changed; make room, and try again"),
             E::DatabaseBusy { .. } => Some("try again when that program is done, or end it"),
             E::NotADatabase { .. } => Some(

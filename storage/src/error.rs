@@ -126,13 +126,11 @@ pub enum Error {
         /// SQLite's words.
         source: rusqlite::Error,
     },
-    /// A setting has a value that it can't have.
-    #[error("the setting `{key}` of {} can't be {found}", path.display())]
-    BadSetting {
+    /// The database's own proposal is none.
+    #[error("the setting `proposal` of {} is {found}, and that is no proposal's number", path.display())]
+    BadProposal {
         /// The database file.
         path: PathBuf,
-        /// The setting.
-        key: String,
         /// What it is.
         found: String,
     },

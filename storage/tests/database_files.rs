@@ -337,17 +337,27 @@ fn settings_can_be_set_listed_and_removed() {
 }
 
 #[test]
-fn a_proposal_that_is_no_number_is_named_in_the_error() {
+fn a_proposal_may_be_a_numbers_text_and_what_is_no_number_is_named_in_the_error() {
+    use runledger_storage::CellValue as V;
     let (_folder, mut database) = database();
-    database
-        .set_setting(
-            "proposal",
-            &runledger_storage::CellValue::Text("p12".into()),
-        )
-        .unwrap();
-    let refused = database.proposal().unwrap_err().to_string();
-    assert!(
-        refused.contains("proposal") && refused.contains("p12"),
-        "{refused}"
+    let mut proposal = |value: V| {
+        database.set_setting("proposal", &value).unwrap();
+        database.proposal().map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        proposal(V::Text("12".into())),
+        Ok(Some(runledger_context::run::Proposal(12)))
     );
+    for (value, shown) in [
+        (V::Text("../p12".into()), "is \"../p12\""),
+        (V::Integer(-3), "is -3"),
+        (V::Real(1.5), "is 1.5"),
+        (V::Null, "is empty"),
+    ] {
+        let refused = proposal(value).unwrap_err();
+        assert!(
+            refused.contains("`proposal`") && refused.contains(shown),
+            "{refused}"
+        );
+    }
 }

@@ -71,6 +71,27 @@ fn the_proposal_is_shown_and_changed() {
 }
 
 #[test]
+fn a_proposal_that_is_no_number_is_not_set_and_one_that_was_set_is_mended() {
+    let site = database();
+    let refused = &["db-config", "proposal", "../../.."];
+    site.run(refused).failed(2, &["a proposal's number"]);
+    site.run(&["db-config", "proposal", "-1", "--num"])
+        .failed(2, &[]);
+    site.run(&["db-config", "proposal", "5"]).succeeded();
+    let listed = site.run(&["db-config", "proposal"]).succeeded().stdout;
+    assert_eq!(listed, "5\n");
+
+    let sql = "UPDATE metameta SET value = '../../..' WHERE key = 'proposal'";
+    let writable = rusqlite::Connection::open(site.db().join("runs.sqlite")).unwrap();
+    writable.execute(sql, []).unwrap();
+    let hint = "runledger proposal NUMBER";
+    site.run(&["reprocess", "7", "--direct", "--mock"])
+        .failed(1, &["`proposal`", "is \"../../..\"", hint]);
+    site.run(&["proposal", "1234"]).succeeded();
+    site.run(&["proposal"]).succeeded();
+}
+
+#[test]
 fn a_new_identity_is_another_one() {
     let site = database();
     let id = || {
@@ -89,6 +110,17 @@ fn init_keeps_the_context_file_that_is_there() {
     site.init("print('another one')\n");
     let kept = std::fs::read_to_string(site.db().join("context.py")).expect("the context file");
     assert_eq!(kept, CONTEXT);
+}
+
+#[test]
+fn init_does_not_take_another_proposals_database_for_its_own() {
+    let site = database();
+    std::fs::remove_file(site.db().join("context.py")).unwrap();
+    let init = |proposal| site.run(&["init", ".", "--proposal", proposal]);
+    init("5").failed(1, &["proposal 1234", "for 5", "another folder"]);
+    assert!(!site.db().join("context.py").exists());
+    let again = init("1234").succeeded().stdout;
+    assert!(again.contains("There was a database already"), "{again}");
 }
 
 #[test]

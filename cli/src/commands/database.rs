@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use runledger_context::run::Proposal;
-use runledger_storage::{CellValue, Database};
+use runledger_storage::{CellValue, Database, Error};
 
 use super::key_value::{self, Settings};
 use crate::arguments::KeyValue;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 impl Settings for Database {
     fn what(&self) -> String {
@@ -19,12 +19,27 @@ impl Settings for Database {
     }
 
     fn set(&mut self, key: &str, value: CellValue) -> Result {
-        Ok(self.set_setting(key, &value)?)
+        match key {
+            // As a number, whatever the user says: everything else reads one.
+            "proposal" => Ok(self.set_proposal(number(&value)?)?),
+            _ => Ok(self.set_setting(key, &value)?),
+        }
     }
 
     fn delete(&mut self, key: &str) -> Result<bool> {
         Ok(self.delete_setting(key)?)
     }
+}
+
+fn number(value: &CellValue) -> Result<Proposal> {
+    let number = match value {
+        CellValue::Integer(number) => u32::try_from(*number).ok(),
+        CellValue::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    number
+        .map(Proposal)
+        .ok_or_else(|| Failure::usage("proposal is a proposal's number, such as 1234"))
 }
 
 /// Shows or changes settings of the database in `dir`.
@@ -35,7 +50,11 @@ pub(super) fn settings(dir: &Path, change: &KeyValue) -> Result {
 /// Shows or sets the proposal of the database in `dir`.
 pub(super) fn proposal(dir: &Path, new: Option<u32>) -> Result {
     let mut db = Database::open(dir)?;
-    let now = db.proposal()?.map(|proposal| proposal.0);
+    let now = match db.proposal() {
+        // It is mended by this.
+        Err(Error::BadProposal { .. }) if new.is_some() => None,
+        now => now?.map(|proposal| proposal.0),
+    };
     let shown = now.map_or("not set".to_owned(), |number| number.to_string());
     match new {
         None => println!("Current proposal number: {shown}"),

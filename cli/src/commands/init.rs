@@ -32,7 +32,7 @@ pub(super) fn run(init: &Init, site: &Site) -> Result {
     let mut db = if is_new {
         Database::create(&dir, proposal)?
     } else {
-        Database::open(&dir)?
+        existing(&dir, proposal)?
     };
     if let (true, Some(model)) = (is_new, model) {
         for variable in model.user_variables()? {
@@ -55,6 +55,21 @@ pub(super) fn run(init: &Init, site: &Site) -> Result {
         println!("Its context.py was there already and stays as it is");
     }
     Ok(())
+}
+
+/// The database that is there; not that of another proposal.
+fn existing(dir: &Path, wanted: Proposal) -> Result<Database> {
+    let db = Database::open(dir)?;
+    match db.proposal()? {
+        Some(own) if own != wanted => Err(Failure::new(format!(
+            "there is a database of proposal {} in {}, and none can be made for {} there",
+            own.0,
+            dir.display(),
+            wanted.0
+        ))
+        .hint("nothing was changed; name another folder, or change its proposal there with `runledger proposal NUMBER`")),
+        _ => Ok(db),
+    }
 }
 
 fn target(init: &Init, site: &Site) -> Result<(PathBuf, Proposal)> {

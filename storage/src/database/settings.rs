@@ -62,7 +62,7 @@ impl Database {
     /// The proposal that the database belongs to; None if that was never set.
     ///
     /// # Errors
-    /// [`Error::BadSetting`] if what is there is no proposal number; SQLite's.
+    /// [`Error::BadProposal`] if what is there is no proposal number; SQLite's.
     pub fn proposal(&self) -> Result<Option<Proposal>> {
         match self.setting("proposal")? {
             None => Ok(None),
@@ -95,15 +95,26 @@ impl Database {
         Ok(())
     }
 
+    /// DAMNIT's `db-config` stores a number as its text.
     fn as_proposal(&self, value: SettingValue) -> Result<Proposal> {
-        let number = match value {
-            SettingValue::Integer(number) => u32::try_from(number).ok(),
+        let number = match &value {
+            SettingValue::Integer(number) => u32::try_from(*number).ok(),
+            SettingValue::Text(text) => text.trim().parse().ok(),
             _ => None,
         };
-        number.map(Proposal).ok_or_else(|| Error::BadSetting {
+        number.map(Proposal).ok_or_else(|| Error::BadProposal {
             path: self.path.clone(),
-            key: "proposal".into(),
-            found: format!("{value:?}"),
+            found: in_words(&value),
         })
+    }
+}
+
+fn in_words(value: &SettingValue) -> String {
+    match value {
+        SettingValue::Null => "empty".into(),
+        SettingValue::Integer(number) => number.to_string(),
+        SettingValue::Real(number) => number.to_string(),
+        SettingValue::Text(text) => format!("{text:?}"),
+        SettingValue::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
     }
 }
