@@ -109,7 +109,9 @@ impl Error {
     pub(crate) fn is_lock(&self) -> bool {
         match self {
             Self::Storage(why) => matches!(why, runledger_storage::Error::DatabaseBusy { .. }),
-            Self::Ledger { reason, .. } => journal::is_lock(reason),
+            Self::Ledger { reason, .. } | Self::ListenerDb { reason, .. } => {
+                journal::is_lock(reason)
+            }
             _ => false,
         }
     }

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use runledger_migrations::Chain;
 use runledger_storage::database::holder;
-use runledger_storage::file_system;
-use rusqlite::{Connection, ErrorCode};
+use runledger_storage::{file_system, sqlite_words};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::{Error, Result};
 
 /// Readers and a writer side by side where the file system can do that (a write-ahead log needs shared memory); and nothing that was committed is lost when
 /// the power goes.
@@ -18,6 +21,23 @@ pub(crate) fn settle(connection: &Connection, folder: &Path) -> rusqlite::Result
     connection.pragma_update(None, "synchronous", "FULL")
 }
 
+/// To look into a file that cannot be opened as usual, which is `why`: its write-ahead log has no index because the disk
+/// has no room for one. SQLite keeps it in memory then, and nobody else can open the file meanwhile. Where somebody has
+/// it open, it has an index.
+pub(crate) fn open_alone(path: &Path, chain: &Chain, why: Error) -> Result<Connection> {
+    let open = || -> runledger_migrations::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = runledger_migrations::connect(path, flags)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        chain.climb(&mut connection)?;
+        Ok(connection)
+    };
+    match why.is_lock() {
+        true => Err(why),
+        false => open().map_err(|_| why),
+    }
+}
+
 /// How the reason begins where another program has the file locked.
 const LOCKED: &str = "it is locked by ";
 
@@ -28,7 +48,7 @@ pub(crate) fn reason(path: &Path, error: &rusqlite::Error) -> String {
             let who = holder(path).unwrap_or_else(|| "another program".into());
             format!("{LOCKED}{who}")
         }
-        _ => error.to_string(),
+        _ => sqlite_words(path, error),
     }
 }
 

@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 
 use crate::database::{Refusal, holder};
 use crate::hdf5;
+use crate::sqlite_words::sqlite_words;
 
 /// What can go wrong with a database folder.
 #[derive(Debug, thiserror::Error)]
@@ -113,13 +114,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is no room for what was to be saved; the database is as it was.
-    #[error("no space left to write {}", path.display())]
+    #[error("{}: No space left on device; make room", path.display())]
     DatabaseFull {
         /// The file.
         path: PathBuf,
     },
     /// SQLite refused for another reason; the database is as it was.
-    #[error("database {}: {source}", path.display())]
+    #[error("database {}: {}", path.display(), sqlite_words(path, source))]
     Sqlite {
         /// The file.
         path: PathBuf,

@@ -14,7 +14,9 @@ mod results_dir;
 pub mod row;
 pub mod run_file;
 pub mod sharing;
+mod sqlite_words;
 
 pub use database::Database;
 pub use error::{Error, Result, is_of_the_disk};
 pub use row::{CellValue, Row};
+pub use sqlite_words::sqlite_words;

@@ -133,6 +133,19 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Opens the ledger of the database in `database_dir` to look into it: also on a disk that has no room for what
+    /// SQLite keeps beside a file that is written. Nobody else can open it then for as long as this is looked at.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`], naming the file.
+    pub fn open_to_read(database_dir: &Path) -> Result<Self> {
+        Self::open(database_dir).or_else(|why| {
+            let path = database_dir.join("ledger.sqlite");
+            let connection = journal::open_alone(&path, &CHAIN, why)?;
+            Ok(Self { connection, path })
+        })
+    }
+
     /// The database's folder.
     pub(crate) fn database_dir(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))

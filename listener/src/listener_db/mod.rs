@@ -88,6 +88,18 @@ impl ListenerDb {
         Ok(db)
     }
 
+    /// Opens the one in `dir` to look into it, as [`Ledger::open_to_read`](crate::ledger::Ledger::open_to_read).
+    ///
+    /// # Errors
+    /// [`Error::ListenerDb`], naming the file.
+    pub fn open_to_read(dir: &Path) -> Result<Self> {
+        Self::open(dir).or_else(|why| {
+            let path = dir.join(FILE_NAME);
+            let connection = journal::open_alone(&path, &CHAIN, why)?;
+            Ok(Self { connection, path })
+        })
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

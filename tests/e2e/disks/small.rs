@@ -113,17 +113,36 @@ fn reprocess_on_a_full_disk_says_so_and_does_it_when_there_is_room() {
         return;
     };
     site.init(CONTEXT);
-    let direct = ["reprocess", "7", "--direct", "--mock"];
+    let direct = |run| site.run(&["reprocess", run, "--direct", "--mock"]);
+    direct("6").succeeded();
     let filler = fill(&site.db());
-    let refused = site.run(&direct);
+    let refused = direct("7");
     assert_ne!(refused.code, Some(0), "{refused:#?}");
-    let names_it = refused.stderr.contains(site.db().to_str().expect("UTF-8"));
-    assert!(
-        names_it && !refused.stderr.contains("panicked"),
-        "{refused:#?}"
-    );
+    for words in ["ledger.sqlite", "No space left on device", "make room"] {
+        assert!(refused.stderr.contains(words), "{words}: {refused:#?}");
+    }
     std::fs::remove_file(filler).expect("room");
-    site.run(&direct).succeeded();
+    direct("7").succeeded();
     assert_eq!(sum_in_file(&site, 7, "trace"), Some(400_000.0));
     assert_eq!(left_over(&site), [""; 0]);
+}
+
+#[test]
+fn what_is_known_of_jobs_is_shown_on_a_full_disk() {
+    let site = Site::quiet();
+    std::fs::create_dir(site.db()).expect("a mount point");
+    let Some(_disk) = Mount::small(&site.db(), "64m") else {
+        return;
+    };
+    site.init(CONTEXT);
+    site.run(&["reprocess", "6", "--direct", "--mock"])
+        .succeeded();
+    fill(&site.db());
+    let jobs = site.run(&["jobs"]).succeeded();
+    assert!(jobs.stdout.contains("1 finished"), "{jobs:#?}");
+    assert!(jobs.stderr.contains("No space left on device"), "{jobs:#?}");
+    let one = site.run(&["jobs", "show", "--run", "6"]).succeeded();
+    assert!(one.stdout.contains("finished"), "{one:#?}");
+    let log = site.run(&["jobs", "log", "--run", "6"]).succeeded();
+    assert!(log.stdout.contains("Evaluating trace"), "{log:#?}");
 }

@@ -37,7 +37,7 @@ impl Databases {
     }
 
     fn watched(listener: &Path) -> Result<Self> {
-        let sites = ListenerDb::open(listener)?.sites()?;
+        let sites = ListenerDb::open_to_read(listener)?.sites()?;
         let mut folders: Vec<PathBuf> = sites.into_iter().map(|site| site.database_dir).collect();
         folders.sort();
         folders.dedup();
@@ -78,9 +78,11 @@ impl Databases {
     }
 }
 
-/// Asks the queues, so that the ledger knows what they do.
+/// Asks the queues, so that the ledger knows what they do. Where nothing can be shown then, whoever shows it says why.
 fn ask(dispatcher: &Dispatcher, dir: &Path) {
-    if let Err(why) = dispatcher.refresh(dir) {
+    if let Err(why) = dispatcher.refresh(dir)
+        && all(dir).is_ok()
+    {
         eprintln!(
             "warning: this is how the jobs of {} were last seen; it cannot be asked how they are now: {why}",
             dir.display()
@@ -98,7 +100,7 @@ pub(super) fn all(dir: &Path) -> Result<Vec<Job>> {
     if !has_jobs(dir) {
         return Ok(Vec::new());
     }
-    let ledger = Ledger::open(dir)?;
+    let ledger = Ledger::open_to_read(dir)?;
     let mut attempts = HashMap::<String, Vec<Attempt>>::new();
     for attempt in ledger.all_attempts()? {
         let of_job = attempts.entry(attempt.processing_id.clone()).or_default();
