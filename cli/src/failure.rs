@@ -157,7 +157,28 @@ impl From<runledger_listener::Error> for Failure {
         match error {
             E::Storage(error) => error.into(),
             E::Context(error) => error.into(),
-            error => Self::new(error),
+            error => Self::new(&error).hinted(hint_for_own_database(&error)),
         }
+    }
+}
+
+/// What to do about a ledger, or a listener's database, that cannot be used.
+fn hint_for_own_database(error: &runledger_listener::Error) -> Option<&'static str> {
+    use runledger_listener::Error as E;
+    match error {
+        error if error.is_newer() => {
+            Some("use the program that wrote it, or a newer one; nothing was changed")
+        }
+        E::Ledger { .. } if error.is_damage() => Some(
+            "nothing was changed. It has the jobs of this database, and no results: those are in runs.sqlite and extracted_data/. \
+             Stop the listener, move it aside with its -wal and -shm if there are any, and a new one is made; jobs that waited are lost with it: \
+             `runledger reprocess RUN` (docs/operating.md)",
+        ),
+        E::ListenerDb { .. } if error.is_damage() => Some(
+            "nothing was changed. It has what is watched, the settings, and what was not handled yet, and no results. \
+             Stop the listener, move it aside with its -wal and -shm if there are any, and a new one is made; then \
+             `runledger listener add PROPOSAL` for each, and `runledger reprocess RUN` for what came last (docs/operating.md)",
+        ),
+        _ => None,
     }
 }

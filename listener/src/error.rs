@@ -105,6 +105,16 @@ impl Error {
         }
     }
 
+    /// Whether a ledger or the listener's database has no sense, or no more.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Ledger { reason, .. } | Self::ListenerDb { reason, .. } if journal::is_damage(reason))
+    }
+
+    /// Whether a later program wrote a ledger or the listener's database.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Ledger { reason, .. } | Self::ListenerDb { reason, .. } if journal::is_newer(reason))
+    }
+
     /// Whether another program has a database locked.
     pub(crate) fn is_lock(&self) -> bool {
         match self {

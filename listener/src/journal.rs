@@ -41,6 +41,12 @@ pub(crate) fn open_alone(path: &Path, chain: &Chain, why: Error) -> Result<Conne
 /// How the reason begins where another program has the file locked.
 const LOCKED: &str = "it is locked by ";
 
+/// How it begins where what the file has is no database of ours, or not any more.
+const DAMAGED: &str = "it is damaged, or no database: ";
+
+/// How it begins where a later program has written the file.
+const NEWER: &str = "it has format v";
+
 /// SQLite's words for what is wrong with the file at `path`; of one that is locked, by whom.
 pub(crate) fn reason(path: &Path, error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
@@ -48,6 +54,7 @@ pub(crate) fn reason(path: &Path, error: &rusqlite::Error) -> String {
             let who = holder(path).unwrap_or_else(|| "another program".into());
             format!("{LOCKED}{who}")
         }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => format!("{DAMAGED}{error}"),
         _ => sqlite_words(path, error),
     }
 }
@@ -57,10 +64,25 @@ pub(crate) fn is_lock(reason: &str) -> bool {
     reason.starts_with(LOCKED)
 }
 
+/// Whether that is a file without sense.
+pub(crate) fn is_damage(reason: &str) -> bool {
+    reason.starts_with(DAMAGED)
+}
+
+/// Whether that is the format of a later program.
+pub(crate) fn is_newer(reason: &str) -> bool {
+    reason.starts_with(NEWER)
+}
+
 /// The same, of a failure on the way to the latest schema.
 pub(crate) fn reason_of_migration(path: &Path, error: &runledger_migrations::Error) -> String {
+    use runledger_migrations::Error as Migration;
     match error {
-        runledger_migrations::Error::Sqlite(error) => reason(path, error),
+        Migration::Sqlite(error) => reason(path, error),
+        Migration::Newer { found, known } => {
+            format!("{NEWER}{found}, this program knows up to v{known}")
+        }
+        Migration::WrongVersion { .. } => format!("{DAMAGED}{error}"),
         other => other.to_string(),
     }
 }

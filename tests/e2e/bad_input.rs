@@ -137,6 +137,52 @@ fn can_be_refused(dir: &Path) -> bool {
     refused
 }
 
+/// `jobs` says of a file what is said of one like this, and what to do.
+#[track_caller]
+fn is_told_of(site: &Site, dir: &Path, words: &[&str]) {
+    let before = contents(dir);
+    Finished::of(&mut site.command(dir, &["jobs"])).failed(1, words);
+    assert_eq!(contents(dir), before);
+}
+
+#[test]
+fn a_ledger_that_is_damaged_or_newer_is_named_with_what_to_do() {
+    let site = with_context(SOUND);
+    let path = site.db().join("ledger.sqlite");
+    std::fs::write(&path, [7; 5000]).expect("a damaged ledger");
+    let words = ["ledger.sqlite", "is damaged", "move it aside", "reprocess"];
+    is_told_of(&site, &site.db(), &words);
+    std::fs::remove_file(&path).expect("moved aside");
+    site.run(&["reprocess", "7", "--direct", "--mock"])
+        .succeeded();
+    site.run(&["jobs"]).succeeded();
+    let newer = Connection::open(&path).expect("the ledger");
+    let sql = "UPDATE schema_version SET version = 9999";
+    newer.execute(sql, []).expect("a newer version");
+    drop(newer);
+    site.run(&["jobs"])
+        .failed(1, &["ledger.sqlite", "v9999", "the program that wrote it"]);
+}
+
+#[test]
+fn a_listeners_database_that_is_damaged_or_none_is_named_with_what_to_do() {
+    let site = Site::quiet();
+    let dir = site.path("another");
+    std::fs::create_dir(&dir).expect("a folder");
+    let path = dir.join("listener.sqlite");
+    std::fs::write(&path, [7; 5000]).expect("a damaged one");
+    let words = [
+        "listener.sqlite",
+        "is damaged",
+        "move it aside",
+        "listener add",
+    ];
+    is_told_of(&site, &dir, &words);
+    std::fs::remove_file(&path).expect("moved aside");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    is_told_of(&site, &dir, &["listener.sqlite is no regular file"]);
+}
+
 #[test]
 fn a_read_only_database_can_be_looked_at_and_says_so_when_written() {
     let site = with_context(SOUND);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use runledger_steps::{Step, reached};
 use rusqlite::{Row, params};
 
+use super::jobs::count;
 use super::{Ledger, Open, State, now};
 use crate::Result;
 use crate::queue::{Process, Ticket};
@@ -225,11 +226,9 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         process,
         started_at: row.get(15)?,
         ended_at: row.get(16)?,
-        exit_code: row.get(17)?,
-        signal: row.get(18)?,
-        peak_memory: row
-            .get::<_, Option<i64>>(19)?
-            .and_then(|bytes| bytes.try_into().ok()),
+        exit_code: count(row, 17)?,
+        signal: count(row, 18)?,
+        peak_memory: count(row, 19)?,
         reason: row.get(20)?,
     })
 }

@@ -2,6 +2,7 @@
 
 use runledger_context::run::{Proposal, RunData, RunId, RunNumber};
 use runledger_steps::{Step, reached};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::{Ledger, State, now};
@@ -270,7 +271,7 @@ impl Ledger {
     fn entry(&self, row: &Row<'_>) -> rusqlite::Result<Entry> {
         let data: String = row.get(3)?;
         let request: String = row.get(4)?;
-        let counts: (Option<u32>, Option<u32>) = (row.get(7)?, row.get(8)?);
+        let counts = (count(row, 7)?, count(row, 8)?);
         Ok(Entry {
             job: Job {
                 processing_id: row.get(0)?,
@@ -289,14 +290,22 @@ impl Ledger {
                 _ => None,
             },
             held: row.get(9)?,
-            failures: row.get(10)?,
+            failures: count(row, 10)?.unwrap_or(0),
             next_try: row.get(11)?,
             submitted_by: row.get(12)?,
             planned_at: row.get(13)?,
             ended_at: row.get(14)?,
-            unbegun: row.get(15)?,
+            unbegun: count(row, 15)?.unwrap_or(0),
         })
     }
+}
+
+/// A number of a row that many may write: one that counts nothing is unknown, and hides no job.
+pub(super) fn count<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(number) => number.try_into().ok(),
+        _ => None,
+    })
 }
 
 pub(super) fn write_job(
@@ -407,6 +416,21 @@ mod tests {
         assert_eq!(dirs, [(&open.processing_id, &folder.path().to_path_buf())]);
         let all = ledger.jobs().unwrap();
         assert_eq!(all[1].message.as_deref(), Some("why"));
+    }
+
+    #[test]
+    fn a_number_that_counts_nothing_hides_no_job() {
+        let (_folder, mut ledger) = ledger();
+        (7..=8).for_each(|run| drop(ledger.plan(None, &job(run)).unwrap()));
+        let odd = "UPDATE jobs SET done = 99999999999, variables = -1, failures = -1, unbegun = 'x' WHERE run = 7";
+        ledger.connection.execute(odd, []).unwrap();
+        let jobs = ledger.jobs().unwrap();
+        assert_eq!(jobs.len(), 2);
+        let found = &jobs[0];
+        assert_eq!(
+            (found.progress, found.failures, found.unbegun),
+            (None, 0, 0)
+        );
     }
 
     #[test]

@@ -25,7 +25,9 @@ impl Databases {
     /// The database in the folder that is meant; in a listener's folder, all that it watches.
     pub(super) fn meant(here: &Path, asked: &Place, site: &Site) -> Result<Self> {
         let dir = place::within(asked, here, &site.config)?;
-        let is_listeners = dir.join(FILE_NAME).is_file() && !dir.join("runs.sqlite").exists();
+        // Whoever opens what is no file in its place says what it is.
+        let has = |name| dir.join(name).symlink_metadata().is_ok();
+        let is_listeners = has(FILE_NAME) && !has("runs.sqlite");
         if is_listeners {
             return Self::watched(&dir);
         }
