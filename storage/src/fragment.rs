@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod order;
+mod passed_over;
 mod reading;
 mod salvaging;
 mod trimming;
@@ -24,6 +25,7 @@ use crate::results_dir;
 
 pub use abandoned::abandoned;
 pub(crate) use order::be_as_new_as;
+pub use passed_over::passed_over;
 pub use reading::{Summaries, summaries};
 pub use salvaging::{forget_drafts, running, salvage, salvage_unseen};
 pub use trimming::trim;

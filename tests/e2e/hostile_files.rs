@@ -1,6 +1,7 @@
 //! A folder that everybody may write into, in which somebody puts something else in the place of a file.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -311,4 +312,25 @@ fn log_of(site: &Site) -> String {
     texts
         .map(|log| fs::read_to_string(log.path()).unwrap_or_default())
         .collect()
+}
+
+#[test]
+fn what_has_a_fragments_name_and_is_none_is_named_by_whoever_merges() {
+    let site = Site::quiet();
+    site.init(CONTEXT);
+    let results = site.db().join("extracted_data");
+    fs::create_dir_all(&results).unwrap();
+    (PIPE.1)(&results.join("p1234_r1.a.ready.h5"));
+    let odd = std::ffi::OsStr::from_bytes(b"p1234_r1.\xff\x1b.ready.h5");
+    fs::write(results.join(odd), "").unwrap();
+    fs::write(results.join("p1234_r99999999999.a.ready.h5"), "").unwrap();
+    let said = ended(&site, &["combiner", "now", "."]).succeeded().stderr;
+    for name in [
+        "p1234_r1.a.",
+        "p1234_r1.\\xFF\\u{1b}.",
+        "p1234_r99999999999.a.",
+    ] {
+        assert_eq!(said.matches(name).count(), 1, "{name}: {said}");
+    }
+    assert!(said.contains("passed over"), "{said}");
 }

@@ -9,11 +9,12 @@ use runledger_listener::combiner::{
 use runledger_listener::counting::counted;
 use runledger_listener::kafka::{ConsumerSettings, Start};
 use runledger_listener::updates::FILE_SUBMISSIONS;
+use runledger_storage::fragment;
 
 use super::service::{self, Attendant};
 use super::{Site, stop};
 use crate::arguments::Combiner;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, say};
 use crate::logging::{LogFormat, Loudness};
 use crate::place;
 
@@ -83,6 +84,7 @@ fn now(dir: &Path, site: &Site) -> Result {
         counted(combined.fragments.len(), "fragment"),
         counted(combined.runs.len(), "run")
     );
+    tell_of_passed_over(dir);
     let broken = combined
         .broken
         .iter()
@@ -98,5 +100,17 @@ fn now(dir: &Path, site: &Site) -> Result {
             "not merged:\n  {}",
             left.join("\n  ")
         ))),
+    }
+}
+
+/// What has the name of a fragment may have been meant as one.
+fn tell_of_passed_over(dir: &Path) {
+    let names = fragment::passed_over(dir);
+    let names: Vec<String> = names.iter().map(|path| format!("{path:?}")).collect();
+    if !names.is_empty() {
+        say(format_args!(
+            "warning: passed over, because a fragment is a file with the name p<proposal>_r<run>.<token>.ready.h5:\n  {}",
+            names.join("\n  ")
+        ));
     }
 }
