@@ -37,10 +37,16 @@ fn stops_in_time(service: &mut Service) {
 
 /// Both of them, with one run in the table, and nothing left to do or to tell.
 fn at_work(site: &Site) -> [Service; 2] {
-    let services = [
-        site.service(&["listen", "."]),
-        site.service(&["combiner", "run"]),
-    ];
+    with_one_run(
+        site,
+        [
+            site.service(&["listen", "."]),
+            site.service(&["combiner", "run"]),
+        ],
+    )
+}
+
+fn with_one_run(site: &Site, services: [Service; 2]) -> [Service; 2] {
     site.announce("migration_complete", 1);
     let why = || said(&services);
     eventually("the first run is there", why, || values(site) == 1.0);
@@ -130,14 +136,25 @@ fn a_silent_broker_is_spoken_of_once() {
             &format!("{head}\"socket.timeout.ms\" = \"2000\"\n\"api.version.request.timeout.ms\" = \"2000\"\n"),
         );
     }
-    let services = at_work(&site);
+    let all_that_is_told = [
+        site.service(&["-vv", "listen", "."]),
+        site.service(&["-vv", "combiner", "run"]),
+    ];
+    let services = with_one_run(&site, all_that_is_told);
     let silent = kafka.freeze();
     let (gone, back) = ("the broker does not answer", "the broker answers again");
+    let known = "still in trouble";
     let count = |service: &Service, words: &str| service.said().matches(words).count();
     let why = || said(&services);
     eventually("both say that it is gone", why, || {
         services.iter().all(|service| count(service, gone) > 0)
     });
+    eventually("both see many times more that it is", why, || {
+        services.iter().all(|service| count(service, known) > 3)
+    });
+    // For reading and for telling each.
+    let once = |service: &Service| count(service, gone) <= 2;
+    assert!(services.iter().all(once), "{}", why());
     drop(silent);
     site.announce("migration_complete", 2);
     eventually("both say that it is back", why, || {
