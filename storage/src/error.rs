@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 
 use crate::database::{Refusal, holder};
 use crate::hdf5;
+use crate::plain_words::plain_words;
 use crate::sqlite_words::sqlite_words;
 
 /// What can go wrong with a database folder.
@@ -160,9 +161,21 @@ pub enum Error {
         name: String,
     },
     /// A file of results cannot be read or written.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {}", path.display(), plain_words(reason))]
     Results {
         /// The file.
+        path: PathBuf,
+        /// In HDF5's words.
+        reason: String,
+    },
+    /// A run's file cannot be understood; nobody touches it. Its new results stay in their fragments.
+    #[error(
+        "{} is damaged, or no HDF5 file any more ({reason}); new results wait in their fragments. Move it aside, then \
+         `runledger combiner now` merges them, and `runledger reprocess` computes again what else it had",
+        path.display()
+    )]
+    DamagedRunFile {
+        /// The run's file.
         path: PathBuf,
         /// In HDF5's words.
         reason: String,

@@ -96,6 +96,10 @@ impl Folder {
                 path: self.shown(&path),
                 reason: self.words(&reason),
             },
+            Error::DamagedRunFile { path, reason } => Error::DamagedRunFile {
+                path: self.shown(&path),
+                reason: self.words(&reason),
+            },
             other => other,
         }
     }

@@ -10,6 +10,7 @@ pub mod fragment;
 mod hdf5;
 pub mod migrate;
 pub mod pictures;
+mod plain_words;
 mod results_dir;
 pub mod row;
 pub mod run_file;

@@ -24,6 +24,7 @@ use runledger_steps::{Step, reached};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::fragment::{self, Fragment};
+use crate::hdf5;
 use crate::results_dir;
 use appending::Ready;
 use composing::compose;
@@ -58,7 +59,7 @@ pub fn merge(database_dir: &Path, run: RunId, fragments: &[Fragment]) -> Result<
 }
 
 fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]) -> Result<()> {
-    let failed = |(path, reason): Failure| Error::results(&path, reason);
+    let failed = |failure| unusable(place, failure);
     let mut sources = Vec::new();
     let is_new = place.symlink_metadata().is_err();
     if !is_new {
@@ -88,6 +89,19 @@ fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]
         let _ = fs::remove_file(draft);
     }
     settled
+}
+
+/// A file that the system does not give out may be sound, and so may one that somebody had locked until now.
+fn unusable(place: &Path, (path, reason): Failure) -> Error {
+    if path != place {
+        return Error::results(&path, reason);
+    }
+    // The driver that opens it for merging does not tell why it cannot.
+    match hdf5::try_reading(place) {
+        Err(reason) if !hdf5::is_of_the_system(&reason) => Error::DamagedRunFile { path, reason },
+        Err(reason) => Error::results(place, reason),
+        Ok(()) => Error::results(place, reason),
+    }
 }
 
 /// The run's file with what is new behind its end; None where it has to be composed anew.

@@ -129,6 +129,43 @@ fn a_file_that_is_no_database_is_named() {
     site.run(&["table"]).failed(1, &["runs.sqlite", "database"]);
 }
 
+#[test]
+fn a_damaged_run_file_is_named_with_what_to_do_and_new_results_wait() {
+    let site = with_context(SOUND);
+    let results = site.db().join("extracted_data");
+    std::fs::create_dir_all(&results).expect("the folder of results");
+    let file = results.join("p1234_r7.h5");
+    std::fs::write(&file, [7; 5000]).expect("a damaged file");
+    let words = [
+        "p1234_r7.h5 is damaged",
+        "Move it aside",
+        "combiner now",
+        "reprocess",
+    ];
+    let refused = site.run(&["reprocess", "7", "--direct", "--mock"]);
+    assert_ne!(refused.code, Some(0), "{refused:#?}");
+    let combined = site.run(&["combiner", "now", "."]).failed(3, &words);
+    assert!(
+        combined.stderr.contains("file signature not found"),
+        "{combined:#?}"
+    );
+    let shown = site.run(&["jobs", "show", "--run", "7"]).succeeded();
+    for (said, by) in [
+        (refused.stderr, "reprocess"),
+        (shown.stdout, "jobs"),
+        (site.run_log(7), "log"),
+    ] {
+        assert!(words.iter().all(|word| said.contains(word)), "{by}: {said}");
+    }
+    assert_eq!(std::fs::read(&file).expect("the file"), [7; 5000]);
+    std::fs::rename(&file, file.with_extension("h5.damaged")).expect("moved aside");
+    site.run(&["combiner", "now", "."]).succeeded();
+    assert_eq!(
+        site.number("SELECT value FROM run_variables WHERE run = 7"),
+        Some(1.0)
+    );
+}
+
 /// Root may write everywhere: then a read-only file system is the only way to be refused.
 fn can_be_refused(dir: &Path) -> bool {
     let probe = dir.join("probe");

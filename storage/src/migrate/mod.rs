@@ -3,7 +3,6 @@
 mod check;
 mod convert;
 mod files;
-mod plain_words;
 mod problem;
 mod restore;
 

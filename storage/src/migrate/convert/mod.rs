@@ -20,7 +20,6 @@ use runledger_migrations::Format;
 use runledger_steps::{Step, reached};
 
 use super::files::run_files;
-use super::plain_words::plain_words;
 use crate::error::{Error, Result};
 use crate::{hdf5, run_file};
 
@@ -45,7 +44,7 @@ pub fn runs_with_files(dir: &Path) -> Result<Vec<RunId>> {
 /// [`Error::Results`], [`Error::File`]: it cannot be read.
 pub fn check_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
     let path = run_file::path(dir, run);
-    let failed = |reason| Error::results(&path, plain_words(reason));
+    let failed = |reason| Error::results(&path, reason);
     make_sure_of_a_file(&path)?;
     hdf5::try_reading(&path).map_err(failed)?;
     let is_done = originals::is_replaced(&path, &originals::original(dir, from, &path));
@@ -76,7 +75,7 @@ fn make_sure_of_a_file(path: &Path) -> Result<()> {
 pub fn survey_run_file(dir: &Path, run: RunId, from: Format) -> Result<Survey> {
     let path = run_file::path(dir, run);
     make_sure_of_a_file(&path)?;
-    let failed = |reason| Error::results(&path, plain_words(reason));
+    let failed = |reason| Error::results(&path, reason);
     let mut found = survey::survey(&path, from).map_err(failed)?;
     let original = originals::original(dir, from, &path);
     if originals::is_replaced(&path, &original) {
