@@ -356,6 +356,10 @@ fn a_readers_long_transaction_makes_a_merge_wait_and_loses_nothing() {
     eventually("the other one's row", || {
         value(free.path(), 8, "energy") == Some(1.5)
     });
+    let waits = read.path().join("extracted_data/p1234_r7.a.ready.h5");
+    assert!(waits.is_file());
+    let rows = reader.query_row(count, [], |row| row.get::<_, i64>(0));
+    assert_eq!(rows.unwrap(), 0);
     drop(reader);
     eventually("the row", || value(read.path(), 7, "energy") == Some(1.5));
 }
