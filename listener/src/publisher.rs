@@ -22,6 +22,8 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(8);
 const SILENCE: Duration = Duration::from_secs(3);
 /// How often what waits is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// So many messages are under way at a time: what is more waits on disk and takes no memory, however long no broker takes any.
+const UNDER_WAY: usize = 2000;
 /// How soon deliveries are looked at while messages are under way or wait; else for the broker's absence.
 pub(crate) const SOON: Duration = Duration::from_millis(200);
 const LATER: Duration = Duration::from_secs(5);
@@ -43,6 +45,8 @@ pub struct Publisher {
     delivered: u64,
     /// Databases whose outbox may not be empty, and when to look next.
     held: BTreeMap<PathBuf, Instant>,
+    /// Whether some of them wait for nothing but room under way.
+    wait_for_room: bool,
 }
 
 /// A message under way.
@@ -80,6 +84,7 @@ impl Publisher {
             next_token: 0,
             delivered: 0,
             held: BTreeMap::new(),
+            wait_for_room: false,
         })
     }
 
@@ -127,6 +132,11 @@ impl Publisher {
         let Some(producer) = &self.producer else {
             return;
         };
+        if !self.has_room() {
+            self.wait_for_room = true;
+            self.keep(vec![letter]);
+            return;
+        }
         let token = self.next_token;
         self.next_token += 1;
         match producer.send(token, &letter.topic, &letter.payload) {
@@ -143,8 +153,13 @@ impl Publisher {
     /// Takes note of what was delivered and what was not, and tries again what waits. Does not wait; returns how
     /// soon to call it again.
     pub fn advance(&mut self) -> Duration {
+        let before = self.delivered;
         self.take_note();
         let now = Instant::now();
+        if self.wait_for_room && self.delivered > before && self.under_way.len() < UNDER_WAY / 2 {
+            self.wait_for_room = false;
+            self.held.values_mut().for_each(|when| *when = now);
+        }
         let due: Vec<PathBuf> = self
             .held
             .iter()
@@ -159,6 +174,10 @@ impl Publisher {
             true => LATER,
             false => SOON,
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.under_way.len() < UNDER_WAY
     }
 
     fn take_note(&mut self) {

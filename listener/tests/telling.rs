@@ -85,6 +85,25 @@ fn messages_keep_their_order_when_the_broker_goes_and_comes_back() {
 }
 
 #[test]
+fn what_is_more_than_can_be_under_way_waits_on_disk_and_keeps_its_order() {
+    let broker = EmbeddedBroker::start(&[TOPIC]).unwrap();
+    let folder = database();
+    let mut publisher = publisher(Some(&broker.address()));
+    broker.set_reachable(false).unwrap();
+    (0..2500).for_each(|id| publisher.publish(folder.path(), TOPIC, &finished(id)));
+    assert_eq!(waiting(folder.path()).len(), 500);
+    broker.set_reachable(true).unwrap();
+    eventually("nothing waits", || {
+        publisher.advance();
+        waiting(folder.path()).is_empty()
+    });
+    publisher.close(Duration::from_secs(10));
+    let heard = heard(&broker, 2500);
+    let all: Vec<String> = (0..2500).map(|id| format!("{id:03}")).collect();
+    assert_eq!(last_words(&heard), all);
+}
+
+#[test]
 fn a_steady_flow_of_news_does_not_put_off_what_waits() {
     let broker = EmbeddedBroker::start(&[TOPIC]).unwrap();
     let folder = database();

@@ -12,7 +12,7 @@ use crate::kafka::Undelivered;
 use crate::ledger::{Ledger, Waiting};
 
 /// How many messages of a topic that waited for long are taken from an outbox at once.
-const AT_ONCE: u32 = 5000;
+const AT_ONCE: u32 = 1000;
 /// How our topics begin. Who can write a ledger must not be able to send, as us, to those of the facility.
 const OURS: &str = "test.damnit.";
 
@@ -29,9 +29,14 @@ impl Publisher {
         if !self.is_enabled() || !Ledger::is_in(database_dir) {
             return;
         }
+        if !self.has_room() {
+            self.wait_for_room = true;
+            return self.look_again(database_dir);
+        }
         match Ledger::open(database_dir).and_then(|ledger| ledger.first_messages(AT_ONCE)) {
             Ok(waiting) => {
                 if waiting.len() >= AT_ONCE as usize {
+                    self.wait_for_room = true;
                     self.look_again(database_dir);
                 }
                 self.send_waiting(database_dir, waiting);
