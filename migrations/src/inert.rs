@@ -39,8 +39,9 @@ mod tests {
     fn written(sql: &str) -> (tempfile::TempDir, Connection) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("some.sqlite");
-        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        let conn = connect(&path, OpenFlags::default()).unwrap();
+        let open = || connect(&path, OpenFlags::default()).unwrap();
+        open().execute_batch(sql).unwrap();
+        let conn = open();
         (folder, conn)
     }
 

@@ -22,7 +22,7 @@ use runledger_context::run::RunId;
 use runledger_steps::{Step, reached};
 
 use crate::error::{Error, Result};
-use crate::folder::Folder;
+use crate::folder::{Folder, open_regular};
 use crate::fragment::{self, Fragment};
 use crate::hdf5;
 use crate::results_dir;
@@ -93,7 +93,8 @@ fn merge_into(folder: &Folder, place: &Path, draft: &Path, fragments: &[PathBuf]
 
 /// A file that the system does not give out may be sound, and so may one that somebody had locked until now.
 fn unusable(place: &Path, (path, reason): Failure) -> Error {
-    if path != place {
+    // What may not be opened here may be as sound.
+    if path != place || open_regular(place).is_err() {
         return Error::results(&path, reason);
     }
     // The driver that opens it for merging does not tell why it cannot.

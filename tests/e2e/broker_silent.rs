@@ -137,8 +137,8 @@ fn a_silent_broker_is_spoken_of_once() {
         );
     }
     let all_that_is_told = [
-        site.service(&["-vv", "listen", "."]),
-        site.service(&["-vv", "combiner", "run"]),
+        site.service(&["listen", "-vv", "."]),
+        site.service(&["combiner", "-vv", "run"]),
     ];
     let services = with_one_run(&site, all_that_is_told);
     let silent = kafka.freeze();
