@@ -155,8 +155,19 @@ impl Publisher {
     pub fn advance(&mut self) -> Duration {
         let before = self.delivered;
         self.take_note();
+        self.send_due(before);
+        match self.under_way.is_empty() && self.held.is_empty() {
+            true => LATER,
+            false => SOON,
+        }
+    }
+
+    /// Tries again what has waited long enough, or waited for room which there is since so many were delivered.
+    fn send_due(&mut self, delivered_before: u64) {
         let now = Instant::now();
-        if self.wait_for_room && self.delivered > before && self.under_way.len() < UNDER_WAY / 2 {
+        let is_room_made =
+            self.delivered > delivered_before && self.under_way.len() < UNDER_WAY / 2;
+        if self.wait_for_room && is_room_made {
             self.wait_for_room = false;
             self.held.values_mut().for_each(|when| *when = now);
         }
@@ -169,10 +180,6 @@ impl Publisher {
         for dir in due {
             self.held.remove(&dir);
             self.drain(&dir);
-        }
-        match self.under_way.is_empty() && self.held.is_empty() {
-            true => LATER,
-            false => SOON,
         }
     }
 
@@ -226,22 +233,29 @@ impl Publisher {
         self.keep(failed.into_values().collect());
     }
 
+    /// Waits for what is under way; returns how many still are.
+    fn flush(&mut self, patience: Duration) -> usize {
+        let producer = self.producer.as_ref();
+        let left = producer.map_or(0, |producer| producer.flush(patience).len());
+        self.take_note();
+        left
+    }
+
     /// Waits until all is delivered, at most for `patience` and much less where no broker answers; what is
     /// left then waits in the outboxes. Returns how many databases have such messages.
     pub fn close(mut self, patience: Duration) -> usize {
-        let Some(producer) = &self.producer else {
-            return 0;
-        };
-        let mut left = producer.flush(SILENCE.min(patience));
-        self.take_note();
-        if let Some(producer) = &self.producer
-            && !left.is_empty()
-            && self.delivered > 0
-        {
-            left = producer.flush(patience.saturating_sub(SILENCE));
-            self.take_note();
+        let end = Instant::now() + patience;
+        let mut before = self.delivered;
+        let mut left = self.flush(SILENCE.min(patience));
+        if left > 0 && self.delivered > 0 {
+            left = self.flush(end.saturating_duration_since(Instant::now()));
         }
-        debug!(left = left.len(), "publisher closed");
+        while self.wait_for_room && self.delivered > before && Instant::now() < end {
+            self.send_due(before);
+            before = self.delivered;
+            left = self.flush(end.saturating_duration_since(Instant::now()));
+        }
+        debug!(left, "publisher closed");
         let rest: Vec<Letter> = std::mem::take(&mut self.under_way).into_values().collect();
         self.keep(rest);
         self.held.len()

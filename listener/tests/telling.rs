@@ -104,6 +104,17 @@ fn what_is_more_than_can_be_under_way_waits_on_disk_and_keeps_its_order() {
 }
 
 #[test]
+fn whoever_goes_waits_also_for_what_had_to_wait_for_room() {
+    let broker = EmbeddedBroker::start(&[TOPIC]).unwrap();
+    let folder = database();
+    let mut publisher = publisher(Some(&broker.address()));
+    (0..2500).for_each(|id| publisher.publish(folder.path(), TOPIC, &finished(id)));
+    assert_eq!(publisher.close(Duration::from_secs(60)), 0);
+    assert!(waiting(folder.path()).is_empty());
+    assert_eq!(heard(&broker, 2500).len(), 2500);
+}
+
+#[test]
 fn a_steady_flow_of_news_does_not_put_off_what_waits() {
     let broker = EmbeddedBroker::start(&[TOPIC]).unwrap();
     let folder = database();
