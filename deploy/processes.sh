@@ -35,9 +35,14 @@ with_folder() { # COMMAND...
 # Ports that nothing listens on. The kernel gives those above to outgoing connections, which
 # could take the port of a server that is to be started again.
 free_port() {
-    local port last
+    local port last chosen=${TMPDIR:-/tmp}/runledger-ports-$UID
     read -r last _ </proc/sys/net/ipv4/ip_local_port_range
+    mkdir -p "$chosen"
+    [ -w "$chosen" ] || fail 1 "$chosen cannot be written"
+    find "$chosen" -mindepth 1 -type d -empty -mmin +10 -delete
     while port=$(shuf --input-range="10000-$((last - 1))" --head-count=1); do
+        # Until it listens, whoever chooses at the same time could come upon it, too.
+        mkdir "$chosen/$port" 2>/dev/null || continue
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
     echo "$port"
