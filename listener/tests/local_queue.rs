@@ -53,6 +53,13 @@ impl Site {
         Dispatcher::new(queues, DispatchSettings::default(), publisher(None))
     }
 
+    /// A job that was submitted, and what looks after it.
+    fn begun(&self, settings: LocalSettings) -> (Job, Dispatcher) {
+        let (job, dispatcher) = (self.planned(7), self.by_hand(settings));
+        dispatcher.turn(self.dir.path(), Vec::new(), true).unwrap();
+        (job, dispatcher)
+    }
+
     fn dispatch(&self, limit: usize) -> Dispatch {
         self.dispatch_within(limit, Limits::default())
     }
@@ -276,9 +283,7 @@ const STOPPED: &str = "trap 'echo >> told; exit 3' TERM; echo $$ > process; kill
 #[test]
 fn a_job_that_is_stopped_is_killed_when_its_time_is_over() {
     let site = Site::new("kill -STOP $$");
-    let job = site.planned(7);
-    let dispatcher = site.by_hand(site.settings(1, SHORT, SHORT));
-    dispatcher.turn(site.dir.path(), Vec::new(), true).unwrap();
+    let (job, dispatcher) = site.begun(site.settings(1, SHORT, SHORT));
     eventually("its end", || {
         dispatcher.refresh(site.dir.path()).unwrap();
         site.jobs()[0].state == State::Failed
@@ -308,9 +313,7 @@ fn planned_elsewhere(job: &Job) -> Job {
 #[test]
 fn a_job_that_is_stopped_ends_when_it_is_told_to() {
     let site = Site::new(STOPPED);
-    let job = site.planned(7);
-    let dispatcher = site.by_hand(site.settings(1, LONG, LONG));
-    dispatcher.turn(site.dir.path(), Vec::new(), true).unwrap();
+    let (job, dispatcher) = site.begun(site.settings(1, LONG, LONG));
     eventually("it is stopped", || is_in_state(&site, "T"));
     let ids = [job.processing_id];
     let called_off = dispatcher.call_off(site.dir.path(), &ids, Order::Kill);
@@ -321,9 +324,7 @@ fn a_job_that_is_stopped_ends_when_it_is_told_to() {
 #[test]
 fn a_job_that_does_not_hear_is_killed() {
     let site = Site::new("trap '' TERM; echo $$ > process; while :; do sleep 0.05; done");
-    let job = site.planned(7);
-    let dispatcher = site.by_hand(site.settings(1, LONG, SHORT));
-    dispatcher.turn(site.dir.path(), Vec::new(), true).unwrap();
+    let (job, dispatcher) = site.begun(site.settings(1, LONG, SHORT));
     eventually("it runs", || !lines(&site.path("process")).is_empty());
     let ids = [job.processing_id];
     dispatcher

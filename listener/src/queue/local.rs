@@ -200,8 +200,9 @@ impl QueueManager for LocalQueue {
                     deadlines.runs(key(attempt), &self.settings, pid);
                 }
                 JobState::Ended(_) | JobState::Gone => {
-                    let known = deadlines.end(&key(attempt)).map(JobState::Ended);
-                    *state = known.unwrap_or_else(|| state.clone());
+                    if let Some(known) = deadlines.end(&key(attempt)) {
+                        *state = JobState::Ended(known);
+                    }
                 }
                 _ => {}
             }

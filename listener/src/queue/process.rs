@@ -106,26 +106,25 @@ fn arguments(pid: u32) -> impl Iterator<Item = Vec<u8>> {
 
 fn started(pid: u32) -> Option<i64> {
     let fields = fields(pid)?;
-    if fields.first()? == "Z" {
+    let mut fields = fields.split_ascii_whitespace();
+    if fields.next()? == "Z" {
         return None;
     }
-    fields.get(22 - FIRST)?.parse().ok()
+    // The state was field 3.
+    fields.nth(22 - 4)?.parse().ok()
 }
 
 /// Whether a process of this host is stopped, by a signal or by one that watches it.
 pub(super) fn is_stopped(pid: u32) -> bool {
-    let fields = fields(pid).unwrap_or_default();
-    matches!(fields.first().map(String::as_str), Some("T" | "t"))
+    fields(pid).is_some_and(|fields| fields.trim_start().starts_with(['T', 't']))
 }
 
-/// The first of `fields`, the state of the process, by its number in proc(5).
-const FIRST: usize = 3;
-
-fn fields(pid: u32) -> Option<Vec<String>> {
+/// From the third on, the state, as in proc(5).
+fn fields(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in brackets, may have blanks and brackets of its own.
     let (_, fields) = stat.rsplit_once(')')?;
-    Some(fields.split_ascii_whitespace().map(str::to_owned).collect())
+    Some(fields.to_owned())
 }
 
 #[cfg(test)]
